@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A behaviour: an event with everything incidental taken off, in its context. The unit of a model.
+ */
+#ifndef MODEL_BEHAVIOUR_H
+#define MODEL_BEHAVIOUR_H
+
+#include "event/event.h"
+#include "model/network.h"
+
+enum behaviour_kind {
+	BEHAVIOUR_ACCEPT,    /* tcp 443 internet: by where the peer is */
+	BEHAVIOUR_CONNECT,   /* tcp 9000 loopback */
+	BEHAVIOUR_EXEC,      /* program only: it ran in this context */
+	BEHAVIOUR_LISTEN,    /* tcp 443 any: by the class of the local address */
+	BEHAVIOUR_OWNER,     /* a user that the program runs as */
+	BEHAVIOUR_PRIVILEGE, /* a user whose rights it gained without having them: "root", or "capabilities" */
+	BEHAVIOUR_RAW,       /* ipv4 icmp; ipv6 icmp; packet */
+	BEHAVIOUR_KIND_COUNT,
+};
+
+#define BEHAVIOUR_OBJECT_MAX  512
+#define BEHAVIOUR_PROGRAM_MAX PROGRAM_TEXT_MAX
+
+struct behaviour {
+	enum context_kind context_kind;
+	bool in_container;
+	enum behaviour_kind kind;
+	const char *context_name; /* borrowed */
+	const char *program;      /* normalised program text; borrowed */
+	const char *object;       /* "" for exec; borrowed */
+};
+
+/* At most this many behaviours come from one event (an exec: exec, owner, privilege). */
+#define BEHAVIOURS_PER_EVENT 3
+
+struct behaviours {
+	unsigned count;
+	struct behaviour item[BEHAVIOURS_PER_EVENT];
+	char program[BEHAVIOUR_PROGRAM_MAX];
+	char object[BEHAVIOURS_PER_EVENT][BEHAVIOUR_OBJECT_MAX];
+	char name[512];
+};
+
+/*
+ * What `event` is as behaviours: none for exit, loss, context, and for contexts that are never modelled (session,
+ * change, harness, unknown). Strings point into `out` or into the event.
+ */
+void behaviours_of(const struct event *event, const struct networks *networks, struct behaviours *out);
+
+/* Order of models: context kind, name, container, behaviour kind, program, object; bytewise. */
+int behaviour_compare(const struct behaviour *one, const struct behaviour *other);
+
+const char *behaviour_kind_name(enum behaviour_kind kind);
+
+#endif

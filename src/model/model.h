@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A model: the set of behaviours that a policy's hosts may show. docs/reference/model.md is the manual of its text.
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "model/behaviour.h"
+
+struct model;
+
+/* A model line and what was seen of it. */
+struct model_entry {
+	struct behaviour behaviour; /* strings owned by the model */
+	uint64_t count;             /* observations since it was loaded or made; not part of the text */
+};
+
+struct model *model_new(void);
+void model_free(struct model *model);
+
+/* The entry for `behaviour`, or NULL. */
+struct model_entry *model_find(const struct model *model, const struct behaviour *behaviour);
+
+/* Adds it unless it is there. *entry (may be NULL) is set to it either way. 1 added, 0 was there, or -ENOMEM. */
+int model_add(struct model *model, const struct behaviour *behaviour, struct model_entry **entry);
+
+/* Is there any line for this context? */
+bool model_has_context(const struct model *model, const struct behaviour *behaviour);
+
+/*
+ * Does the model allow it: the exact line, or a line whose program or object has `*` (one path segment or a part
+ * of one) or `**` (any number) that covers it? The entry or NULL.
+ */
+struct model_entry *model_match(const struct model *model, const struct behaviour *behaviour);
+
+/* Adds all lines of `from`. 0 or -ENOMEM. */
+int model_merge(struct model *into, const struct model *from);
+
+size_t model_size(const struct model *model); /* in lines */
+
+/* Calls `visit` for each in canonical order, until it returns non-zero, and returns that. */
+int model_each(struct model *model, int (*visit)(void *owner, struct model_entry *entry), void *owner);
+
+/* Calls `visit` for each distinct context, in canonical order. `sample` is one of its behaviours. */
+int model_each_context(struct model *model, int (*visit)(void *owner, const struct behaviour *sample), void *owner);
+
+/* Canonical text. The same set always gives the same bytes. */
+int model_print(struct model *model, struct buffer *out);
+
+/* The largest text that is read, in bytes, and the most lines it may have. */
+#define MODEL_TEXT_MAX (64U * 1024 * 1024)
+
+/*
+ * Reads text into a new model; strict. Errors are -EINVAL with NAME:LINE:COLUMN: what is wrong and what was
+ * expected; nothing is half read. Comments and blank lines are skipped; the order of lines does not matter.
+ */
+int model_parse(const char *name, const char *text, size_t size, struct model **out, struct error *error);
+
+/* model_parse of a file; errors name it. -ENOENT and others with a text. */
+int model_load(const char *path, struct model **out, struct error *error);
+
+/*
+ * Writes the canonical text to `path`: to a temporary file beside it, synced, renamed over it; on an error the old
+ * file is as it was and nothing is left beside it.
+ */
+int model_save(struct model *model, const char *path, struct error *error);
+
+#endif

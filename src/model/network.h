@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an address is called in a model: a network's name instead of a number, so that two hosts, or two days,
+ * say the same thing.
+ */
+#ifndef MODEL_NETWORK_H
+#define MODEL_NETWORK_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Named networks: the built-in ones and those a user names; owns its memory. */
+struct networks;
+
+/*
+ * The built-in ones: any (0.0.0.0, ::), loopback, metadata (169.254.169.254, fd00:ec2::254), link-local,
+ * private (RFC 1918, RFC 6598, ULA), multicast, broadcast, documentation…, and internet for all else. NULL when out of memory.
+ */
+struct networks *networks_new(void);
+void networks_free(struct networks *networks);
+
+/*
+ * Adds `cidr` (or a lone address) under `name`: letters, digits, '-', '_', not a built-in one. The longest prefix
+ * wins, and a user's wins over a built-in one of the same length. -EINVAL with a text, -ENOMEM.
+ */
+int networks_add(struct networks *networks, const char *name, const char *cidr, struct error *error);
+
+/* Adds the nameservers of a resolv.conf as `resolver`, without failing: what can't be read isn't there. Loopback ones too. */
+void networks_add_resolvers(struct networks *networks, const char *path);
+
+/* The name for an address in network order; family AF_INET or AF_INET6. Never NULL; borrowed. */
+const char *networks_name(const struct networks *networks, int family, const uint8_t address[16]);
+
+#endif
