@@ -10,8 +10,11 @@
 #include "base/error.h"
 #include "event/event.h"
 
-/* The longest line that is read; a longer one is an error. */
-#define NDJSON_LINE_MAX (256 * 1024)
+/*
+ * The longest line that is read; a longer one is an error. An event of the sensor always fits, even where every
+ * byte of every string has to be escaped: each path is below 4 KiB, and the lineage repeats 16 program texts.
+ */
+#define NDJSON_LINE_MAX (1024 * 1024)
 
 /* Appends the event and a newline. Fields that do not apply to its kind, and empty ones, are left out. */
 void ndjson_write(struct buffer *out, const struct event *event);

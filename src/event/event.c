@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "event/event.h"
+
+static const char *const kind_names[EVENT_KIND_COUNT] = {
+	[EVENT_EXEC] = "exec",     [EVENT_EXIT] = "exit",       [EVENT_CONNECT] = "connect",
+	[EVENT_ACCEPT] = "accept", [EVENT_LISTEN] = "listen",   [EVENT_PRIVILEGE] = "privilege",
+	[EVENT_RAW] = "raw",       [EVENT_CONTEXT] = "context", [EVENT_LOSS] = "loss",
+};
+
+static const char *const context_names[CONTEXT_KIND_COUNT] = {
+	[CONTEXT_UNKNOWN] = "unknown", [CONTEXT_BOOT] = "boot",       [CONTEXT_SERVICE] = "service",
+	[CONTEXT_JOB] = "job",         [CONTEXT_SESSION] = "session", [CONTEXT_CHANGE] = "change",
+	[CONTEXT_HARNESS] = "harness",
+};
+
+static const char *const flag_names[EVENT_FLAG_COUNT] = {
+	"memfd",        "deleted",  "setid",     "argv_truncated", "argv_unreadable", "path_truncated",
+	"path_outside", "existing", "by_reader", "redacted",       "orphan",
+};
+
+const char *event_kind_name(enum event_kind kind)
+{
+	return (unsigned)kind < EVENT_KIND_COUNT ? kind_names[kind] : NULL;
+}
+
+const char *context_kind_name(enum context_kind kind)
+{
+	return (unsigned)kind < CONTEXT_KIND_COUNT ? context_names[kind] : NULL;
+}
+
+const char *event_flag_name(unsigned bit)
+{
+	return bit < EVENT_FLAG_COUNT ? flag_names[bit] : NULL;
+}
+
+void event_init(struct event *event, enum event_kind kind)
+{
+	const struct context nowhere = { .kind = CONTEXT_UNKNOWN, .name = "", .container = "" };
+
+	*event = (struct event) {
+		.kind = kind,
+		.host = "",
+		.context = nowhere,
+		.context_before = nowhere,
+		.program = { .exe = "", .called = "", .script = "", .text = "" },
+		.argv = "",
+		.cwd = "",
+		.uid = EVENT_NO_ID,
+		.euid = EVENT_NO_ID,
+		.gid = EVENT_NO_ID,
+		.egid = EVENT_NO_ID,
+		.user = "",
+		.effective_user = "",
+		.group = "",
+		.login_uid = EVENT_NO_ID,
+		.login_user = "",
+		.session_id = EVENT_NO_ID,
+		.tty = "",
+		.cgroup = "",
+		.uid_before = EVENT_NO_ID,
+		.euid_before = EVENT_NO_ID,
+		.gid_before = EVENT_NO_ID,
+		.egid_before = EVENT_NO_ID,
+		.loss_reason = "",
+	};
+	for (unsigned i = 0; i < EVENT_LINEAGE_MAX; i++)
+		event->lineage[i] = (struct event_ancestor) { .program = "", .user = "" };
+}
