@@ -9,16 +9,18 @@
 #include "model/network.h"
 
 enum behaviour_kind {
-	BEHAVIOUR_ACCEPT,    /* tcp 443 internet: by where the peer is */
-	BEHAVIOUR_CONNECT,   /* tcp 9000 loopback */
+	BEHAVIOUR_ACCEPT,    /* tcp 443 internet: the local port, and where the peer is */
+	BEHAVIOUR_CONNECT,   /* tcp 9000 loopback: the peer's port, and where it is */
 	BEHAVIOUR_EXEC,      /* program only: it ran in this context */
 	BEHAVIOUR_LISTEN,    /* tcp 443 any: by the class of the local address */
 	BEHAVIOUR_OWNER,     /* a user that the program runs as */
-	BEHAVIOUR_PRIVILEGE, /* a user whose rights it gained without having them: "root", or "capabilities" */
+	BEHAVIOUR_PRIVILEGE, /* what it gained without having it: a user, "capabilities", or "group" (set-gid) */
 	BEHAVIOUR_RAW,       /* ipv4 icmp; ipv6 icmp; packet */
 	BEHAVIOUR_KIND_COUNT,
 };
 
+/* Room for each text, its NUL byte included. */
+#define BEHAVIOUR_NAME_MAX    512
 #define BEHAVIOUR_OBJECT_MAX  512
 #define BEHAVIOUR_PROGRAM_MAX PROGRAM_TEXT_MAX
 
@@ -26,31 +28,35 @@ struct behaviour {
 	enum context_kind context_kind;
 	bool in_container;
 	enum behaviour_kind kind;
-	const char *context_name; /* borrowed */
-	const char *program;      /* normalised program text; borrowed */
+	const char *context_name; /* any bytes; never empty but for boot, which has none; borrowed */
+	const char *program;      /* normalised program text; "?" begins one whose executable is not known; borrowed */
 	const char *object;       /* "" for exec; borrowed */
 };
 
 /* At most this many behaviours come from one event (an exec: exec, owner, privilege). */
 #define BEHAVIOURS_PER_EVENT 3
 
+/* Large, and not cleared: only `count` items and what they point to are written. */
 struct behaviours {
 	unsigned count;
 	struct behaviour item[BEHAVIOURS_PER_EVENT];
 	char program[BEHAVIOUR_PROGRAM_MAX];
 	char object[BEHAVIOURS_PER_EVENT][BEHAVIOUR_OBJECT_MAX];
-	char name[512];
+	char name[BEHAVIOUR_NAME_MAX];
 };
 
 /*
  * What `event` is as behaviours: none for exit, loss, context, and for contexts that are never modelled (session,
- * change, harness, unknown). Strings point into `out` or into the event.
+ * change, harness, unknown). Strings point into `out`. Whatever the event's strings hold, what comes out is good for
+ * model_add(): text that is too long is cut, bytes that a model's text can't hold are escaped, and a `*` that a
+ * program put into its name is escaped too, so that a learned name is never a pattern. Allocates nothing.
  */
 void behaviours_of(const struct event *event, const struct networks *networks, struct behaviours *out);
 
 /* Order of models: context kind, name, container, behaviour kind, program, object; bytewise. */
 int behaviour_compare(const struct behaviour *one, const struct behaviour *other);
 
+/* The word for a kind in a model's text; NULL for a number without one. */
 const char *behaviour_kind_name(enum behaviour_kind kind);
 
 #endif

@@ -26,7 +26,10 @@ void model_free(struct model *model);
 /* The entry for `behaviour`, or NULL. */
 struct model_entry *model_find(const struct model *model, const struct behaviour *behaviour);
 
-/* Adds it unless it is there. *entry (may be NULL) is set to it either way. 1 added, 0 was there, or -ENOMEM. */
+/*
+ * Adds it unless it is there. *entry (may be NULL) is set to it either way. 1 added, 0 was there, -ENOMEM, or -EINVAL
+ * for what no line of a model's text can say; behaviours_of() gives no such.
+ */
 int model_add(struct model *model, const struct behaviour *behaviour, struct model_entry **entry);
 
 /* Is there any line for this context? */
@@ -34,26 +37,31 @@ bool model_has_context(const struct model *model, const struct behaviour *behavi
 
 /*
  * Does the model allow it: the exact line, or a line whose program or object has `*` (one path segment or a part
- * of one) or `**` (any number) that covers it? The entry or NULL.
+ * of one) or `**` (any number) that covers it? The entry or NULL; the exact line before any pattern, and of several
+ * patterns the one that was added first. Allocates nothing; its time is bounded whatever the patterns and the text.
  */
 struct model_entry *model_match(const struct model *model, const struct behaviour *behaviour);
 
-/* Adds all lines of `from`. 0 or -ENOMEM. */
+/* Adds all lines of `from`; counts stay as they are. 0 or -ENOMEM. */
 int model_merge(struct model *into, const struct model *from);
 
 size_t model_size(const struct model *model); /* in lines */
 
-/* Calls `visit` for each in canonical order, until it returns non-zero, and returns that. */
+/*
+ * Calls `visit` for each in canonical order, until it returns non-zero, and returns that. The model must not be added
+ * to meanwhile.
+ */
 int model_each(struct model *model, int (*visit)(void *owner, struct model_entry *entry), void *owner);
 
 /* Calls `visit` for each distinct context, in canonical order. `sample` is one of its behaviours. */
 int model_each_context(struct model *model, int (*visit)(void *owner, const struct behaviour *sample), void *owner);
 
-/* Canonical text. The same set always gives the same bytes. */
+/* Appends the canonical text: the same set always gives the same bytes. 0, or -ENOMEM if `out` could not hold it. */
 int model_print(struct model *model, struct buffer *out);
 
-/* The largest text that is read, in bytes, and the most lines it may have. */
-#define MODEL_TEXT_MAX (64U * 1024 * 1024)
+/* The largest text that is read, in bytes, and the most behaviours it may have. */
+#define MODEL_TEXT_MAX  (64U * 1024 * 1024)
+#define MODEL_LINES_MAX 1000000U
 
 /*
  * Reads text into a new model; strict. Errors are -EINVAL with NAME:LINE:COLUMN: what is wrong and what was
@@ -61,12 +69,13 @@ int model_print(struct model *model, struct buffer *out);
  */
 int model_parse(const char *name, const char *text, size_t size, struct model **out, struct error *error);
 
-/* model_parse of a file; errors name it. -ENOENT and others with a text. */
+/* model_parse of a file, which may be a pipe; errors name it. -ENOENT, -EFBIG and others with a text. */
 int model_load(const char *path, struct model **out, struct error *error);
 
 /*
  * Writes the canonical text to `path`: to a temporary file beside it, synced, renamed over it; on an error the old
- * file is as it was and nothing is left beside it.
+ * file is as it was and nothing is left beside it. An old file's permissions are kept, a symbolic link is followed,
+ * and what is there but not a regular file is -EINVAL.
  */
 int model_save(struct model *model, const char *path, struct error *error);
 

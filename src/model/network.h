@@ -13,9 +13,13 @@
 /* Named networks: the built-in ones and those a user names; owns its memory. */
 struct networks;
 
+/* The longest name of a network, its NUL byte included. */
+#define NETWORK_NAME_MAX 64
+
 /*
- * The built-in ones: any (0.0.0.0, ::), loopback, metadata (169.254.169.254, fd00:ec2::254), link-local,
- * private (RFC 1918, RFC 6598, ULA), multicast, broadcast, documentation…, and internet for all else. NULL when out of memory.
+ * The built-in ones: any (0.0.0.0, ::), loopback, metadata (where clouds hand out credentials: 169.254.169.254,
+ * fd00:ec2::254 and others), link-local, private (RFC 1918, RFC 6598, ULA), multicast, broadcast, and internet
+ * for all else. NULL when out of memory.
  */
 struct networks *networks_new(void);
 void networks_free(struct networks *networks);
@@ -26,10 +30,16 @@ void networks_free(struct networks *networks);
  */
 int networks_add(struct networks *networks, const char *name, const char *cidr, struct error *error);
 
-/* Adds the nameservers of a resolv.conf as `resolver`, without failing: what can't be read isn't there. Loopback ones too. */
+/*
+ * Adds the nameservers of a resolv.conf as `resolver`, without failing: what can't be read isn't there. Loopback ones
+ * too; but not over a user's network or `metadata`, which is the nameserver too in some clouds and matters more.
+ */
 void networks_add_resolvers(struct networks *networks, const char *path);
 
-/* The name for an address in network order; family AF_INET or AF_INET6. Never NULL; borrowed. */
+/*
+ * The name for an address in network order; family AF_INET or AF_INET6 (an IPv4-mapped one is looked up as IPv4).
+ * "unknown" for another family. Never NULL; borrowed until the next networks_add…().
+ */
 const char *networks_name(const struct networks *networks, int family, const uint8_t address[16]);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Takes off what is incidental: pids, uuids, hashes, dates, temporary suffixes, release directories, ephemeral ports.
- * Deterministic and idempotent: normalising a normal form changes nothing.
+ * Deterministic and idempotent: normalising a normal form changes nothing. docs/reference/model.md has the rules.
  */
 #ifndef MODEL_NORMALISE_H
 #define MODEL_NORMALISE_H
@@ -10,16 +10,21 @@
 #include <stdint.h>
 
 /*
- * A path (escaped text). `*` stands for one segment or a part of it; never for an extension. Executables in a
- * directory that anyone may write to (/tmp, /var/tmp, /dev/shm, /run/user) keep their exact path. `out` has
- * room for `size` bytes; a result that doesn't fit is cut at a segment.
+ * A path (escaped text), wherever it is. `*` stands for one segment or a part of it; never for an extension, and never
+ * for a package's version (python3.11, postgresql/15). `out` has room for `size` bytes; a result that doesn't fit is
+ * cut at a segment and so ends in '/', which no executable's path does.
  */
 void normalise_path(const char *path, char *out, size_t size);
 
-/* Program text (program.h): the paths in it normalised, the class kept. */
+/*
+ * Program text (program.h): the paths in it normalised, the class kept. A path keeps every byte where a name is all
+ * that tells one program from another: in a directory that anyone may write to (/tmp, /var/tmp, /dev/shm, /run/user),
+ * where it has a segment that leads elsewhere (.. and the like), and where it is no path (memfd:NAME).
+ */
 void normalise_program(const char *text, char *out, size_t size);
 
 /* "443", or "ephemeral" from 32768 on: the same on every host, whatever its ip_local_port_range. */
+#define NORMALISE_EPHEMERAL 32768
 void normalise_port(uint16_t port, char *out, size_t size);
 
 #endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two binary tries, one bit a level. An internet address leaves them after a few steps, which is the common case.
+ */
+#include "model/network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of two names for the same prefix, the one of higher rank holds. */
+enum rank { RANK_NONE, RANK_RESOLVER, RANK_BUILTIN, RANK_USER };
+
+struct node {
+	uint32_t child[2]; /* 0: none, since no root is a child */
+	const char *name;  /* borrowed from the built-in table or from `names` */
+	enum rank rank;
+};
+
+enum { ROOT_4, ROOT_6, ROOT_COUNT };
+
+struct name {
+	struct name *next;
+	char text[NETWORK_NAME_MAX];
+};
+
+struct networks {
+	struct node *nodes;
+	uint32_t count, capacity;
+	struct name *names; /* owned: those of users */
+};
+
+struct prefix {
+	bool six;
+	uint8_t address[16];
+	unsigned bits;
+};
+
+static const char resolver[] = "resolver", unknown[] = "unknown";
+
+static const struct {
+	const char *cidr, *name;
+} builtins[] = {
+	{ "0.0.0.0/0", "internet" },
+	{ "0.0.0.0/32", "any" },
+	{ "10.0.0.0/8", "private" },
+	{ "100.64.0.0/10", "private" },
+	{ "100.100.100.200/32", "metadata" }, /* Alibaba */
+	{ "127.0.0.0/8", "loopback" },
+	{ "168.63.129.16/32", "metadata" }, /* Azure's wire server */
+	{ "169.254.0.0/16", "link-local" },
+	{ "169.254.169.254/32", "metadata" },
+	{ "169.254.170.2/32", "metadata" },  /* ECS: credentials of a task */
+	{ "169.254.170.23/32", "metadata" }, /* EKS: credentials of a pod */
+	{ "172.16.0.0/12", "private" },
+	{ "192.168.0.0/16", "private" },
+	{ "224.0.0.0/4", "multicast" },
+	{ "255.255.255.255/32", "broadcast" },
+	{ "::/0", "internet" },
+	{ "::/128", "any" },
+	{ "::1/128", "loopback" },
+	{ "fc00::/7", "private" },
+	{ "fd00:ec2::23/128", "metadata" }, /* EKS */
+	{ "fd00:ec2::254/128", "metadata" },
+	{ "fd20:ce::254/128", "metadata" }, /* Google */
+	{ "fe80::/10", "link-local" },
+	{ "ff00::/8", "multicast" },
+};
+
+/* ---- prefixes ---- */
+
+static unsigned bit_of(const uint8_t *address, unsigned at)
+{
+	return address[at / 8] >> (7 - at % 8) & 1U;
+}
+
+static bool is_mapped(const uint8_t address[16])
+{
+	static const uint8_t lead[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(address, lead, sizeof(lead)) == 0;
+}
+
+/* "10.0.0.0/8", "fd00::1". NULL, or what is wrong with it. */
+static const char *parse_address(const char *text, size_t size, struct prefix *out)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	if (size >= sizeof(address))
+		return "that is no address";
+	memcpy(address, text, size);
+	address[size] = '\0';
+	*out = (struct prefix) { .six = strchr(address, ':') != NULL };
+	if (inet_pton(out->six ? AF_INET6 : AF_INET, address, out->address) != 1)
+		return "that is no address";
+	if (out->six && is_mapped(out->address))
+		return "write an IPv4 address as such";
+	out->bits = out->six ? 128 : 32;
+	return NULL;
+}
+
+static const char *parse_bits(const char *text, struct prefix *out)
+{
+	unsigned bits = 0;
+
+	if (!text[0] || strlen(text) > 3 || (text[0] == '0' && text[1]) || strspn(text, "0123456789") != strlen(text))
+		return "the prefix length is no number";
+	for (; *text; text++)
+		bits = bits * 10 + (unsigned)(*text - '0');
+	if (bits > out->bits)
+		return out->six ? "the prefix length is above 128" : "the prefix length is above 32";
+	for (unsigned i = bits; i < out->bits; i++) {
+		if (bit_of(out->address, i))
+			return "the address has bits beyond its prefix length";
+	}
+	out->bits = bits;
+	return NULL;
+}
+
+static const char *parse_prefix(const char *text, struct prefix *out)
+{
+	const char *slash = strchr(text, '/');
+	const char *fault = parse_address(text, slash ? (size_t)(slash - text) : strlen(text), out);
+
+	return !fault && slash ? parse_bits(slash + 1, out) : fault;
+}
+
+/* ---- the tries ---- */
+
+static int add_node(struct networks *networks, uint32_t *index)
+{
+	if (networks->count == networks->capacity) {
+		uint32_t capacity = networks->capacity ? networks->capacity * 2 : 512;
+		struct node *nodes =
+			capacity > networks->capacity ? reallocarray(networks->nodes, capacity, sizeof(*nodes)) : NULL;
+
+		if (!nodes)
+			return -ENOMEM;
+		networks->nodes = nodes;
+		networks->capacity = capacity;
+	}
+	*index = networks->count++;
+	networks->nodes[*index] = (struct node) { .rank = RANK_NONE };
+	return 0;
+}
+
+/* The node of a prefix, made if it isn't there. */
+static int reach(struct networks *networks, const struct prefix *prefix, uint32_t *index)
+{
+	uint32_t at = prefix->six ? ROOT_6 : ROOT_4;
+
+	for (unsigned i = 0; i < prefix->bits; i++) {
+		unsigned bit = bit_of(prefix->address, i);
+
+		if (!networks->nodes[at].child[bit]) {
+			uint32_t child;
+			int status = add_node(networks, &child);
+
+			if (status < 0)
+				return status;
+			networks->nodes[at].child[bit] = child;
+		}
+		at = networks->nodes[at].child[bit];
+	}
+	*index = at;
+	return 0;
+}
+
+static int set_name(struct networks *networks, const struct prefix *prefix, const char *name, enum rank rank)
+{
+	uint32_t index;
+	int status = reach(networks, prefix, &index);
+
+	if (status < 0 || networks->nodes[index].rank > rank)
+		return status;
+	networks->nodes[index].name = name;
+	networks->nodes[index].rank = rank;
+	return 0;
+}
+
+const char *networks_name(const struct networks *networks, int family, const uint8_t address[16])
+{
+	bool mapped = family == AF_INET6 && is_mapped(address), six = family == AF_INET6 && !mapped;
+	const struct node *node = &networks->nodes[six ? ROOT_6 : ROOT_4];
+	const char *name = node->name;
+
+	if (family != AF_INET && family != AF_INET6)
+		return unknown;
+	address += mapped ? 12 : 0;
+	for (unsigned i = 0; i < (six ? 128U : 32U); i++) {
+		uint32_t child = node->child[bit_of(address, i)];
+
+		if (!child)
+			break;
+		node = &networks->nodes[child];
+		name = node->name ? node->name : name;
+	}
+	return name;
+}
+
+/* ---- making them ---- */
+
+static int add_builtins(struct networks *networks)
+{
+	struct prefix prefix;
+	uint32_t index;
+	int status = 0;
+
+	for (unsigned i = 0; i < ROOT_COUNT && !status; i++)
+		status = add_node(networks, &index);
+	for (size_t i = 0; i < sizeof(builtins) / sizeof(*builtins) && !status; i++) {
+		if (parse_prefix(builtins[i].cidr, &prefix))
+			return -EINVAL;
+		status = set_name(networks, &prefix, builtins[i].name, RANK_BUILTIN);
+	}
+	return status;
+}
+
+struct networks *networks_new(void)
+{
+	struct networks *networks = calloc(1, sizeof(*networks));
+
+	if (networks && add_builtins(networks) < 0) {
+		networks_free(networks);
+		return NULL;
+	}
+	return networks;
+}
+
+void networks_free(struct networks *networks)
+{
+	if (!networks)
+		return;
+	while (networks->names) {
+		struct name *next = networks->names->next;
+
+		free(networks->names);
+		networks->names = next;
+	}
+	free(networks->nodes);
+	free(networks);
+}
+
+/* ---- users' ---- */
+
+/* NULL, or what is wrong with it. */
+static const char *name_fault(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+	if (!name[0] || strspn(name, allowed) != strlen(name))
+		return "a network's name is made of letters, digits, '-' and '_'";
+	if (strlen(name) >= NETWORK_NAME_MAX)
+		return "a network's name has at most 63 characters";
+	if (strcmp(name, resolver) == 0 || strcmp(name, unknown) == 0)
+		return "that name is built in: choose another";
+	for (size_t i = 0; i < sizeof(builtins) / sizeof(*builtins); i++) {
+		if (strcmp(name, builtins[i].name) == 0)
+			return "that name is built in: choose another";
+	}
+	return NULL;
+}
+
+static const char *keep_name(struct networks *networks, const char *name)
+{
+	struct name *kept = networks->names;
+
+	while (kept && strcmp(kept->text, name) != 0)
+		kept = kept->next;
+	if (kept)
+		return kept->text;
+	kept = calloc(1, sizeof(*kept));
+	if (!kept)
+		return NULL;
+	memcpy(kept->text, name, strlen(name));
+	kept->next = networks->names;
+	networks->names = kept;
+	return kept->text;
+}
+
+int networks_add(struct networks *networks, const char *name, const char *cidr, struct error *error)
+{
+	struct prefix prefix;
+	const char *fault = name_fault(name), *kept;
+	uint32_t index;
+
+	if (fault)
+		return error_set(error, -EINVAL, "network '%.64s': %s", name, fault);
+	fault = parse_prefix(cidr, &prefix);
+	if (fault)
+		return error_set(error, -EINVAL, "network %s: '%.64s': %s; expected 10.0.0.0/8, fd00::/8 or an address",
+				 name, cidr, fault);
+	kept = keep_name(networks, name);
+	if (!kept || reach(networks, &prefix, &index) < 0)
+		return error_set(error, -ENOMEM, "network %s: out of memory", name);
+	if (networks->nodes[index].rank == RANK_USER && networks->nodes[index].name != kept)
+		return error_set(error, -EINVAL, "network %s: %s is already called %s", name, cidr,
+				 networks->nodes[index].name);
+	return set_name(networks, &prefix, kept, RANK_USER);
+}
+
+/* ---- resolvers ---- */
+
+#define RESOLV_CONF_MAX 65536
+#define RESOLVERS_MAX   16
+
+static size_t read_start(const char *path, char *out, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t used = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return 0;
+	while (used < size && (got = read(fd, out + used, size - used)) > 0)
+		used += (size_t)got;
+	(void)close(fd);
+	return used;
+}
+
+/* One line of a resolv.conf, with room for a NUL byte at `end`. True if it names a server. */
+static bool add_resolver(struct networks *networks, char *line, char *end)
+{
+	static const char keyword[] = "nameserver";
+	struct prefix prefix;
+	size_t size;
+
+	*end = '\0';
+	if (strncmp(line, keyword, sizeof(keyword) - 1) != 0)
+		return false;
+	line += sizeof(keyword) - 1;
+	size = strspn(line, " \t");
+	if (!size)
+		return false;
+	line += size;
+	/* fe80::1%eth0: the interface is not part of what we match. */
+	if (parse_address(line, strcspn(line, " \t\r%#;"), &prefix))
+		return false;
+	return set_name(networks, &prefix, resolver, RANK_RESOLVER) == 0;
+}
+
+void networks_add_resolvers(struct networks *networks, const char *path)
+{
+	char text[RESOLV_CONF_MAX + 1];
+	char *line = text, *end = text + read_start(path, text, RESOLV_CONF_MAX);
+	unsigned count = 0;
+
+	while (line < end && count < RESOLVERS_MAX) {
+		char *newline = memchr(line, '\n', (size_t)(end - line));
+		char *stop = newline ? newline : end;
+
+		count += add_resolver(networks, line, stop);
+		line = stop + 1;
+	}
+}

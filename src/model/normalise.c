@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A path is walked segment by segment; a segment is either incidental as a whole (a pid, a release) or looked through
+ * word by word. A word is a run of letters, digits, bytes beyond ASCII and `*`; a word with a `*` is left alone, which
+ * makes a second pass change nothing and keeps two stars from meeting.
+ */
+#include "model/normalise.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "model/grammar_priv.h"
+
+struct text {
+	const char *at;
+	size_t size;
+};
+
+struct writer {
+	char *out;
+	size_t size; /* room, the NUL byte included; not 0 */
+	size_t used;
+	bool full;
+};
+
+/* ---- writing ---- */
+
+static void put(struct writer *writer, const char *text, size_t size)
+{
+	if (writer->full || size >= writer->size - writer->used) {
+		writer->full = true;
+		return;
+	}
+	memcpy(writer->out + writer->used, text, size);
+	writer->used += size;
+}
+
+/* Ends the text, after the last whole segment if not all of it found room. */
+static void finish(struct writer *writer)
+{
+	while (writer->full && writer->used && writer->out[writer->used - 1] != '/')
+		writer->used--;
+	writer->out[writer->used] = '\0';
+}
+
+/* ---- characters and words ---- */
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_lower(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+static bool is_upper(char c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+
+static bool is_letter(char c)
+{
+	return is_lower(c) || is_upper(c);
+}
+
+static bool is_hex(char c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static bool is_word(char c)
+{
+	return is_letter(c) || is_digit(c) || c == '*' || (unsigned char)c >= 0x80;
+}
+
+/* The length of the run at `at` whose characters all are `what`. */
+static size_t run(struct text text, size_t at, bool (*what)(char))
+{
+	size_t end = at;
+
+	while (end < text.size && what(text.at[end]))
+		end++;
+	return end - at;
+}
+
+static bool has(struct text text, bool (*what)(char))
+{
+	for (size_t i = 0; i < text.size; i++) {
+		if (what(text.at[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool equals(struct text text, const char *other)
+{
+	return text.size == strlen(other) && memcmp(text.at, other, text.size) == 0;
+}
+
+static bool begins(struct text text, const char *with)
+{
+	size_t size = strlen(with);
+
+	return text.size >= size && memcmp(text.at, with, size) == 0;
+}
+
+static struct text part(struct text text, size_t from, size_t to)
+{
+	return (struct text) { text.at + from, to - from };
+}
+
+/* A word ends here: nothing that could belong to it follows. */
+static bool ends_word(struct text text, size_t at)
+{
+	return at >= text.size || !is_word(text.at[at]);
+}
+
+/*
+ * How often the text changes between lower case, upper case, digits and others. A capital that begins a word
+ * is no change. Random names have many, python3, sha256, GitHub and README one or none.
+ */
+static unsigned changes(struct text text)
+{
+	unsigned count = 0;
+
+	for (size_t i = 1; i < text.size; i++) {
+		char one = text.at[i - 1], other = text.at[i];
+
+		if (is_upper(one)   ? !is_letter(other)
+		    : is_lower(one) ? !is_lower(other)
+				    : is_digit(one) != is_digit(other))
+			count++;
+	}
+	return count;
+}
+
+/* ---- what is incidental in a segment ---- */
+
+/*
+ * Each rule looks at the word that begins at `at` and returns where what it found ends, or 0. The first *keep bytes
+ * of it stay.
+ */
+typedef size_t (*rule)(struct text segment, size_t at, size_t *keep);
+
+static size_t find_uuid(struct text segment, size_t at, size_t *keep)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	size_t size = sizeof(shape) - 1;
+
+	(void)keep;
+	if (segment.size - at < size || !ends_word(segment, at + size))
+		return 0;
+	for (size_t i = 0; i < size; i++) {
+		char c = segment.at[at + i];
+
+		if (shape[i] == '-' ? c != '-' : !is_hex(c))
+			return 0;
+	}
+	return at + size;
+}
+
+/* Twelve letters can be a word (cafebabecafe), so a digit it must have. */
+static size_t find_hash(struct text segment, size_t at, size_t *keep)
+{
+	size_t size = run(segment, at, is_hex);
+
+	(void)keep;
+	if (size < 12 || !ends_word(segment, at + size) || !has(part(segment, at, at + size), is_digit))
+		return 0;
+	return at + size;
+}
+
+static unsigned number(struct text text, size_t at, size_t digits)
+{
+	unsigned value = 0;
+
+	while (digits--)
+		value = value * 10 + (unsigned)(text.at[at++] - '0');
+	return value;
+}
+
+static bool is_date(unsigned year, unsigned month, unsigned day)
+{
+	return year >= 1990 && year < 2100 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
+/* 2026-11-24 or 2026_11_24. With dots it is a version as often as not. */
+static bool is_dashed_date(struct text text, size_t at)
+{
+	if (text.size - at < 10 || (text.at[at + 4] != '-' && text.at[at + 4] != '_') ||
+	    text.at[at + 7] != text.at[at + 4])
+		return false;
+	if (run(text, at + 5, is_digit) != 2 || run(text, at + 8, is_digit) != 2)
+		return false;
+	return is_date(number(text, at, 4), number(text, at + 5, 2), number(text, at + 8, 2));
+}
+
+/* Where the date at `at` ends: 20261124, 202611241135, 20261124113546, 2026-11-24, seconds since 1970; else 0. */
+static size_t date_end(struct text text, size_t at)
+{
+	size_t digits = run(text, at, is_digit);
+
+	if (digits == 8 || digits == 12 || digits == 14) {
+		if (is_date(number(text, at, 4), number(text, at + 4, 2), number(text, at + 6, 2)))
+			return at + digits;
+	}
+	if (digits == 10 && text.at[at] == '1')
+		return at + digits;
+	if (digits == 4 && is_dashed_date(text, at))
+		return at + 10;
+	return 0;
+}
+
+/* The time of day after a date: T113546Z, T11, and then all that goes on in digits: :35:46.123+00:00, _113546, .1 */
+static size_t time_end(struct text text, size_t end)
+{
+	if (end < text.size && text.at[end] == 'T' && run(text, end + 1, is_digit))
+		end += 1 + run(text, end + 1, is_digit);
+	for (;;) {
+		size_t digits;
+
+		if (end < text.size && text.at[end] == 'Z' && ends_word(text, end + 1))
+			end++;
+		if (end >= text.size || !strchr("-_.:+", text.at[end]))
+			return end;
+		digits = run(text, end + 1, is_digit);
+		if (!digits || !(ends_word(text, end + 1 + digits) ||
+				 (text.at[end + 1 + digits] == 'Z' && ends_word(text, end + 2 + digits))))
+			return end;
+		end += 1 + digits;
+	}
+}
+
+/* A date and time, with letters before it (dump20261124) that stay. */
+static size_t find_date(struct text segment, size_t at, size_t *keep)
+{
+	size_t letters = run(segment, at, is_letter), end = date_end(segment, at + letters);
+
+	if (!end)
+		return 0;
+	end = time_end(segment, end);
+	if (!ends_word(segment, end))
+		return 0;
+	*keep = letters;
+	return end;
+}
+
+/* The end of a segment, or a short extension (".sh") and the end. */
+static bool ends_name(struct text segment, size_t at)
+{
+	size_t left = segment.size - at;
+
+	if (!left)
+		return true;
+	return segment.at[at] == '.' && left >= 2 && left <= 6 && run(segment, at + 1, is_word) == left - 1 &&
+	       !memchr(segment.at + at, '*', left);
+}
+
+static bool is_alphanumeric(char c)
+{
+	return is_letter(c) || is_digit(c);
+}
+
+/* What mktemp(1), apt and sed -i make is random if it isn't just a word. */
+static size_t find_known_temporary(struct text segment, size_t at, size_t *keep)
+{
+	static const struct {
+		const char *prefix;
+		size_t least, most;
+	} known[] = {
+		{ "tmp.", 6, 32 }, { "tmp-", 6, 32 }, { "tmp_", 6, 32 }, { "apt-dpkg-install-", 6, 6 }, { "sed", 6, 6 }
+	};
+
+	for (size_t i = 0; at == 0 && i < sizeof(known) / sizeof(*known); i++) {
+		size_t prefix = strlen(known[i].prefix), size;
+		struct text random;
+
+		if (!begins(segment, known[i].prefix))
+			continue;
+		size = run(segment, prefix, is_alphanumeric);
+		random = part(segment, prefix, prefix + size);
+		if (size < known[i].least || size > known[i].most || !ends_name(segment, prefix + size))
+			continue;
+		if (!has(random, is_digit) && !(has(random, is_lower) && has(random, is_upper)))
+			continue;
+		*keep = prefix;
+		return prefix + size;
+	}
+	return 0;
+}
+
+static bool is_python_random(char c)
+{
+	return is_lower(c) || is_digit(c) || c == '_';
+}
+
+/* Python's tempfile: tmp and eight of a…z, 0…9 and _. */
+static size_t find_python_temporary(struct text segment, size_t at, size_t *keep)
+{
+	if (at != 0 || !begins(segment, "tmp") || run(segment, 3, is_python_random) != 8 || !ends_name(segment, 11))
+		return 0;
+	if (changes(part(segment, 3, 11)) < 3 || !has(part(segment, 3, 11), is_digit))
+		return 0;
+	*keep = 3;
+	return 11;
+}
+
+/* mkstemp(3): NAME.XXXXXX, NAME-XXXXXX. */
+static size_t find_suffix(struct text segment, size_t at, size_t *keep)
+{
+	size_t size = run(segment, at, is_alphanumeric);
+	struct text random = part(segment, at, at + size);
+
+	(void)keep;
+	if (size != 6 || at < 2 || !strchr(".-_", segment.at[at - 1]) || !ends_name(segment, at + size))
+		return 0;
+	return changes(random) >= (has(random, is_upper) ? 2U : 3U) ? at + size : 0;
+}
+
+static const rule rules[] = {
+	find_uuid, find_hash, find_date, find_known_temporary, find_python_temporary, find_suffix
+};
+
+/* Writes the word at `at` as it is to be, and returns where what it wrote for ends. */
+static size_t put_word(struct writer *writer, struct text segment, size_t at)
+{
+	size_t word = run(segment, at, is_word), keep = 0, end = 0;
+
+	if (!memchr(segment.at + at, '*', word)) {
+		for (size_t i = 0; !end && i < sizeof(rules) / sizeof(*rules); i++)
+			end = rules[i](segment, at, &keep);
+	}
+	if (!end) {
+		put(writer, segment.at + at, word);
+		return at + word;
+	}
+	put(writer, segment.at + at, keep);
+	put(writer, "*", 1);
+	return end;
+}
+
+static void put_segment(struct writer *writer, struct text segment)
+{
+	/* Most segments (usr, bin, nginx) have nothing that a rule could want. */
+	if (!has(segment, is_digit) && !has(segment, is_upper)) {
+		put(writer, segment.at, segment.size);
+		return;
+	}
+	for (size_t at = 0; at < segment.size;) {
+		size_t other = grammar_escape_size(segment.at + at, segment.size - at);
+
+		if (!other && is_word(segment.at[at])) {
+			at = put_word(writer, segment, at);
+			continue;
+		}
+		other = other ? other : 1;
+		put(writer, segment.at + at, other);
+		at += other;
+	}
+}
+
+/* ---- segments that are incidental as a whole ---- */
+
+struct place {
+	struct text first, previous; /* segments; empty where there is none */
+	size_t depth;                /* of the segment: 0 for the first */
+};
+
+static bool is_digits(struct text text)
+{
+	return text.size && run(text, 0, is_digit) == text.size;
+}
+
+static bool is_release_part(struct text text)
+{
+	size_t keep = 0;
+
+	if (!text.size || !is_digit(text.at[0]))
+		return text.size >= 7 && run(text, 0, is_hex) == text.size && has(text, is_digit);
+	return is_digits(text) || (text.size >= 7 && run(text, 0, is_hex) == text.size) ||
+	       find_date(text, 0, &keep) == text.size;
+}
+
+/* Digits, dates and hashes joined by '-' or '_'. A dot makes it a version, which stays. */
+static bool is_release(struct text text)
+{
+	for (size_t at = 0, size; at <= text.size; at += size + 1) {
+		size = 0;
+		while (at + size < text.size && text.at[at + size] != '-' && text.at[at + size] != '_')
+			size++;
+		if (!is_release_part(part(text, at, at + size)))
+			return false;
+	}
+	return true;
+}
+
+static bool is_incidental(const struct place *place, struct text segment)
+{
+	static const char *const holders[] = { "releases", "versions", "deploys" };
+
+	if (equals(place->first, "proc") && is_digits(segment))
+		return true;
+	/* /snap/NAME/REVISION */
+	if (place->depth == 2 && equals(place->first, "snap") && is_digits(segment))
+		return true;
+	for (size_t i = 0; i < sizeof(holders) / sizeof(*holders); i++) {
+		if (equals(place->previous, holders[i]))
+			return is_release(segment);
+	}
+	return false;
+}
+
+/* ---- paths ---- */
+
+static void put_path(struct writer *writer, struct text path, bool exact)
+{
+	struct place place = { .depth = 0 };
+
+	for (size_t at = 0; at < path.size && !writer->full;) {
+		const char *slash = memchr(path.at + at, '/', path.size - at);
+		struct text segment = part(path, at, slash ? (size_t)(slash - path.at) : path.size);
+
+		if (exact)
+			put(writer, segment.at, segment.size);
+		else if (segment.size && is_incidental(&place, segment))
+			put(writer, "*", 1);
+		else
+			put_segment(writer, segment);
+		if (slash)
+			put(writer, "/", 1);
+		if (segment.size) {
+			place.first = place.depth++ ? place.first : segment;
+			place.previous = segment;
+		}
+		at += segment.size + 1;
+	}
+}
+
+/* See normalise_program() in the header. */
+static bool is_exact(struct text path)
+{
+	static const char *const writable[] = { "/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/" };
+
+	if (!path.size || path.at[0] != '/')
+		return true;
+	for (size_t i = 0; i < sizeof(writable) / sizeof(*writable); i++) {
+		if (begins(path, writable[i]))
+			return true;
+	}
+	for (size_t i = 0; i + 1 < path.size; i++) {
+		struct text rest = part(path, i, path.size);
+
+		if (begins(rest, "//") || begins(rest, "/./") || begins(rest, "/../"))
+			return true;
+	}
+	return false;
+}
+
+/* The part in parentheses; `text` begins after the opening one and ends before the closing one. */
+static void put_class(struct writer *writer, struct text text)
+{
+	size_t lead = begins(text, "#!") ? 2 : begins(text, "ld.so:") ? 6 : 0;
+	struct text path = part(text, lead, text.size);
+
+	put(writer, text.at, lead);
+	if (path.size && path.at[0] == '/')
+		put_path(writer, path, is_exact(path));
+	else
+		put(writer, path.at, path.size);
+}
+
+void normalise_path(const char *path, char *out, size_t size)
+{
+	struct writer writer = { .out = out, .size = size };
+
+	if (!size)
+		return;
+	put_path(&writer, (struct text) { path, strlen(path) }, false);
+	finish(&writer);
+}
+
+void normalise_program(const char *text, char *out, size_t size)
+{
+	struct writer writer = { .out = out, .size = size };
+	size_t length = strlen(text), exe = strcspn(text, "("), open;
+	bool closed = length > exe && text[length - 1] == ')';
+
+	if (!size)
+		return;
+	put_path(&writer, (struct text) { text, exe }, is_exact((struct text) { text, exe }));
+	put(&writer, "(", exe < length);
+	open = writer.used;
+	/* A class that is cut still ends in its parenthesis, so room for that is set aside. */
+	writer.size -= closed && writer.size > writer.used + 1;
+	if (exe < length)
+		put_class(&writer, (struct text) { text + exe + 1, length - exe - 1 - closed });
+	finish(&writer);
+	writer.size = size;
+	if (closed && writer.used >= open && writer.used + 1 < size) {
+		writer.out[writer.used++] = ')';
+		writer.out[writer.used] = '\0';
+	}
+}
+
+void normalise_port(uint16_t port, char *out, size_t size)
+{
+	struct writer writer = { .out = out, .size = size };
+	char digits[5];
+	size_t at = sizeof(digits);
+
+	if (!size)
+		return;
+	if (port >= NORMALISE_EPHEMERAL) {
+		put(&writer, "ephemeral", 9);
+	} else {
+		do {
+			digits[--at] = (char)('0' + port % 10);
+			port /= 10;
+		} while (port);
+		put(&writer, digits + at, sizeof(digits) - at);
+	}
+	finish(&writer);
+}
