@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "event/program.h"
+#include "sensor/rooted.h"
+
+#define UNIT_FILE_MAX      (256 * 1024)
+#define UNIT_NAME_MAX      256
+#define UNIT_PATH_MAX      1024
+#define DROP_INS_MAX       64
+#define DROP_IN_LISTED_MAX 1024
+#define COMMAND_MAX        (16 * 1024)
+
+/* The first that has a file of a name wins. */
+static const char *const unit_directories[] = {
+	"/etc/systemd/system",    "/run/systemd/system",           "/run/systemd/transient",
+	"/run/systemd/generator", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+	"/lib/systemd/system",    "/run/systemd/generator.late",
+};
+#define DIRECTORY_COUNT (sizeof(unit_directories) / sizeof(*unit_directories))
+
+/* Where systemd looks for a program that is named without a directory. */
+static const char *const program_directories[] = {
+	"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+};
+
+struct unit {
+	int root;
+	const char *name;             /* "getty@tty1.service" */
+	char template[UNIT_NAME_MAX]; /* "getty@.service"; "" for a unit without a template */
+	bool oneshot, forking;
+	char *command; /* the first ExecStart since the last empty one; owned */
+};
+
+/* The file `name` below the first directory that has one, into `text`. -ENOENT when none has. */
+static int read_first(int root, const char *name, struct buffer *text)
+{
+	char path[UNIT_PATH_MAX];
+
+	for (size_t i = 0; i < DIRECTORY_COUNT; i++) {
+		int file;
+		int code;
+
+		(void)snprintf(path, sizeof(path), "%s/%s", unit_directories[i], name);
+		file = rooted_open_file(root, path, NULL);
+		if (file == -ENOENT || file == -ENOTDIR)
+			continue;
+		if (file < 0)
+			return file;
+		code = rooted_read(file, UNIT_FILE_MAX, text);
+		(void)close(file);
+		return code;
+	}
+	return -ENOENT;
+}
+
+/* The lines of a unit file. */
+
+static bool is_blank(char character)
+{
+	return character == ' ' || character == '\t' || character == '\r';
+}
+
+static char *trim(char *text)
+{
+	char *end = text + strlen(text);
+
+	while (end > text && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	while (is_blank(*text))
+		text++;
+	return text;
+}
+
+static bool is_comment(const char *line)
+{
+	while (is_blank(*line))
+		line++;
+	return *line == '#' || *line == ';';
+}
+
+/* Blanks comments out of the middle of a continued line, where systemd skips them. Returns what follows. */
+static char *blank_comments(char *line)
+{
+	while (is_comment(line)) {
+		char *end = strchrnul(line, '\n');
+
+		if (*end)
+			end++;
+		memset(line, ' ', (size_t)(end - line));
+		line = end;
+	}
+	return line;
+}
+
+/* The next line, with those it continues on joined to it; NULL at the end. */
+static char *next_line(char **cursor)
+{
+	char *line = *cursor;
+	char *end = strchrnul(line, '\n');
+
+	if (!*line)
+		return NULL;
+	while (!is_comment(line) && *end && end > line && end[-1] == '\\') {
+		end[-1] = end[0] = ' ';
+		end = strchrnul(blank_comments(end + 1), '\n');
+	}
+	*cursor = *end ? end + 1 : end;
+	*end = '\0';
+	return trim(line);
+}
+
+static int apply_setting(struct unit *unit, const char *key, const char *value)
+{
+	if (strcmp(key, "Type") == 0) {
+		unit->oneshot = strcmp(value, "oneshot") == 0;
+		unit->forking = strcmp(value, "forking") == 0;
+	}
+	if (strcmp(key, "ExecStart") != 0)
+		return 0;
+	if (!value[0]) {
+		free(unit->command);
+		unit->command = NULL;
+	} else if (!unit->command) {
+		unit->command = strdup(value);
+		return unit->command ? 0 : -ENOMEM;
+	}
+	return 0;
+}
+
+static int apply_file(struct unit *unit, char *text)
+{
+	bool in_service = false;
+	char *line;
+	int code = 0;
+
+	while (!code && (line = next_line(&text))) {
+		char *equals = strchr(line, '=');
+
+		if (is_comment(line))
+			continue;
+		if (line[0] == '[') {
+			in_service = strcmp(line, "[Service]") == 0;
+		} else if (in_service && equals) {
+			*equals = '\0';
+			code = apply_setting(unit, trim(line), trim(equals + 1));
+		}
+	}
+	return code;
+}
+
+/* Drop-ins: NAME.d/ *.conf in every unit directory, in the order of their names; of two with one name the first counts. */
+
+struct drop_in {
+	char file[UNIT_NAME_MAX];
+	char path[UNIT_PATH_MAX];
+};
+
+struct drop_ins {
+	struct drop_in *list; /* owned; DROP_INS_MAX of them */
+	size_t count;
+};
+
+static int compare_drop_ins(const void *one, const void *other)
+{
+	return strcmp(((const struct drop_in *)one)->file, ((const struct drop_in *)other)->file);
+}
+
+static void add_drop_in(struct drop_ins *found, const char *directory, const char *file)
+{
+	const char *suffix = strrchr(file, '.');
+	struct drop_in *drop_in = found->list + found->count;
+
+	if (found->count == DROP_INS_MAX || file[0] == '.' || !suffix || strcmp(suffix, ".conf") != 0)
+		return;
+	for (size_t i = 0; i < found->count; i++)
+		if (strcmp(found->list[i].file, file) == 0)
+			return;
+	if (snprintf(drop_in->file, sizeof(drop_in->file), "%s", file) >= (int)sizeof(drop_in->file) ||
+	    snprintf(drop_in->path, sizeof(drop_in->path), "%s/%s", directory, file) >= (int)sizeof(drop_in->path))
+		return;
+	found->count++;
+}
+
+static void list_drop_ins(int root, const char *path, struct drop_ins *found)
+{
+	int file = rooted_open(root, path, O_RDONLY | O_DIRECTORY);
+	DIR *directory = file < 0 ? NULL : fdopendir(file);
+	struct dirent *entry;
+
+	if (!directory) {
+		if (file >= 0)
+			(void)close(file);
+		return;
+	}
+	for (unsigned listed = 0; listed < DROP_IN_LISTED_MAX && (entry = readdir(directory)); listed++)
+		add_drop_in(found, path, entry->d_name);
+	(void)closedir(directory);
+}
+
+static void list_drop_ins_of(int root, const char *name, struct drop_ins *found)
+{
+	char path[UNIT_PATH_MAX];
+
+	for (size_t i = 0; i < DIRECTORY_COUNT; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s.d", unit_directories[i], name);
+		list_drop_ins(root, path, found);
+	}
+}
+
+/* One that can't be read changes nothing: so does /dev/null, which masks another of its name. */
+static int apply_drop_in(struct unit *unit, const char *path)
+{
+	struct buffer text = BUFFER_INIT(UNIT_FILE_MAX + 1);
+	int file = rooted_open_file(unit->root, path, NULL);
+	int code = 0;
+
+	if (file < 0)
+		return 0;
+	if (!rooted_read(file, UNIT_FILE_MAX, &text) && text.data)
+		code = apply_file(unit, text.data);
+	(void)close(file);
+	buffer_free(&text);
+	return code;
+}
+
+static int apply_drop_ins(struct unit *unit)
+{
+	struct drop_ins found = { .list = calloc(DROP_INS_MAX, sizeof(*found.list)) };
+	int code = 0;
+
+	if (!found.list)
+		return -ENOMEM;
+	list_drop_ins_of(unit->root, unit->name, &found);
+	if (unit->template[0])
+		list_drop_ins_of(unit->root, unit->template, &found);
+	qsort(found.list, found.count, sizeof(*found.list), compare_drop_ins);
+	for (size_t i = 0; !code && i < found.count; i++)
+		code = apply_drop_in(unit, found.list[i].path);
+	free(found.list);
+	return code;
+}
+
+/* The words of a command. */
+
+static int hex_value(const char *digits)
+{
+	unsigned value;
+	int length = 0;
+
+	return sscanf(digits, "%2x%n", &value, &length) == 1 && length == 2 ? (int)value : -1;
+}
+
+/* Appends what the escape at `text`, after its backslash, stands for; returns how many characters it takes. */
+static size_t append_escape(struct buffer *word, const char *text)
+{
+	static const char from[] = "abfnrtvs", to[] = "\a\b\f\n\r\t\v ";
+	const char *letter = *text ? strchr(from, *text) : NULL;
+	int value = *text == 'x' ? hex_value(text + 1) : -1;
+
+	if (value > 0) {
+		buffer_byte(word, (char)value);
+		return 3;
+	}
+	if (*text)
+		buffer_byte(word, letter ? to[letter - from] : *text);
+	return *text ? 1 : 0;
+}
+
+/* Appends what the specifier at `text`, after its percent sign, stands for. One that we don't know stays as it is. */
+static void append_specifier(const struct unit *unit, struct buffer *word, char letter)
+{
+	const char *dot = strrchr(unit->name, '.');
+	const char *at = unit->template[0] ? strchr(unit->name, '@') : NULL;
+
+	if (letter == '%')
+		buffer_byte(word, '%');
+	else if (letter == 'n')
+		buffer_text(word, unit->name);
+	else if (letter == 'N')
+		buffer_append(word, unit->name, (size_t)(dot - unit->name));
+	else if (letter == 'p')
+		buffer_append(word, unit->name, (size_t)((at ? at : dot) - unit->name));
+	else if (letter == 'i' && at)
+		buffer_append(word, at + 1, (size_t)(dot - at - 1));
+	else
+		buffer_printf(word, "%%%c", letter);
+}
+
+/* Takes the next word off `cursor`, unquoted; false at the end and at a lone ";", where the next command starts. */
+static bool next_word(const struct unit *unit, const char **cursor, struct buffer *word)
+{
+	const char *text = *cursor;
+	char quote = '\0';
+
+	buffer_clear(word);
+	while (is_blank(*text))
+		text++;
+	if (!*text || (*text == ';' && (is_blank(text[1]) || !text[1])))
+		return false;
+	for (; *text && (quote || !is_blank(*text)); text++) {
+		if (*text == '\\') {
+			text += append_escape(word, text + 1);
+		} else if (quote ? *text == quote : *text == '"' || *text == '\'') {
+			quote = quote ? '\0' : *text;
+		} else if (*text == '%' && text[1]) {
+			append_specifier(unit, word, *++text);
+		} else {
+			buffer_byte(word, *text);
+		}
+	}
+	*cursor = text;
+	return !word->failed;
+}
+
+/* A word that is only $NAME stands for any number of words, often none; we can't know. ${NAME} is always one. */
+static bool is_optional(const char *word)
+{
+	return word[0] == '$' && word[1] != '{' && !strpbrk(word + 1, "$/.");
+}
+
+/*
+ * The words as the program gets them, each ended by NUL. `path` gets the program; in front of it stand letters that say
+ * how to start it, of which only "@" matters: the word after it is argv[0].
+ */
+static int split_command(const struct unit *unit, struct buffer *path, struct buffer *argv)
+{
+	struct buffer word = BUFFER_INIT(COMMAND_MAX);
+	const char *cursor = unit->command;
+	const char *start;
+	bool own_name;
+	size_t letters;
+
+	if (!next_word(unit, &cursor, &word)) {
+		buffer_free(&word);
+		return -EINVAL;
+	}
+	start = buffer_string(&word);
+	letters = strspn(start, "@-:+!|");
+	own_name = memchr(start, '@', letters) != NULL;
+	buffer_text(path, start + letters);
+	if (!own_name)
+		buffer_append(argv, buffer_string(path), path->size + 1);
+	while (next_word(unit, &cursor, &word))
+		if (!is_optional(buffer_string(&word)))
+			buffer_append(argv, buffer_string(&word), word.size + 1);
+	buffer_free(&word);
+	return path->size && !path->failed ? 0 : -EINVAL;
+}
+
+/* The name of the main program. */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Opens the program that systemd would start. A file descriptor, or a negative errno. */
+static int open_program(int root, const char *path)
+{
+	char full[UNIT_PATH_MAX];
+	int file = -ENOENT;
+
+	if (strchr(path, '/'))
+		return rooted_open_file(root, path, NULL);
+	for (size_t i = 0; file < 0 && i < sizeof(program_directories) / sizeof(*program_directories); i++)
+		if (snprintf(full, sizeof(full), "%s/%s", program_directories[i], path) < (int)sizeof(full))
+			file = rooted_open_file(root, full, NULL);
+	return file;
+}
+
+/*
+ * The path of the program after links, which is what a process of it shows (mysqld → mariadbd), into `out`; as it is
+ * written where there is no such file. Returns whether it is a script with a #! line.
+ */
+static bool resolve_program(int root, const char *path, char *out, size_t size)
+{
+	int file = open_program(root, path);
+	char link[64];
+	char start[2] = "";
+	ssize_t length = -1;
+
+	if (file >= 0) {
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+		length = readlink(link, out, size - 1);
+		(void)!pread(file, start, sizeof(start), 0);
+		(void)close(file);
+	}
+	if (length >= 0)
+		out[length] = '\0';
+	else
+		(void)snprintf(out, size, "%s", path);
+	return start[0] == '#' && start[1] == '!';
+}
+
+/* "" when it is too long or holds a variable or specifier that we can't fill in. */
+static void set_main_program(struct unit_facts *out, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length < sizeof(out->main_program) && !strpbrk(name, "$%"))
+		memcpy(out->main_program, name, length + 1);
+}
+
+static void name_after_classification(const struct program_facts *facts, struct unit_facts *out)
+{
+	struct program_class *class = malloc(sizeof(*class)); /* too large for a stack */
+	struct program program = { .exe = facts->exe, .called = facts->called };
+
+	if (!class)
+		return;
+	program_classify(facts, class);
+	program.script_kind = class->kind;
+	program.script = class->script;
+	program.text = class->text;
+	if (!program_is_wrapper(&program))
+		set_main_program(out, program_name(&program));
+	free(class);
+}
+
+static void name_main_program(const struct unit *unit, struct unit_facts *out)
+{
+	struct buffer path = BUFFER_INIT(UNIT_PATH_MAX), argv = BUFFER_INIT(COMMAND_MAX);
+	char exe[UNIT_PATH_MAX];
+
+	if (!unit->command || split_command(unit, &path, &argv)) {
+		/* a socket's or a target's unit, or one made by hand: nothing to name */
+	} else if (resolve_program(unit->root, buffer_string(&path), exe, sizeof(exe))) {
+		/* A script that has a daemon forked (apachectl, /etc/init.d/…) ends; what it started is the main program. */
+		if (!unit->forking)
+			set_main_program(out, base_name(buffer_string(&path)));
+	} else {
+		name_after_classification(&(struct program_facts) { .exe = exe,
+								    .called = buffer_string(&path),
+								    .cwd = "/",
+								    .argv = buffer_string(&argv),
+								    .argv_size = argv.size },
+					  out);
+	}
+	buffer_free(&path);
+	buffer_free(&argv);
+}
+
+/* Which files there are. */
+
+/* "" for a unit that is no instance. The name is a hostile process's, if it could choose its cgroup. */
+static bool read_name(struct unit *unit, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	const char *at = strchr(name, '@');
+
+	if (strlen(name) > UNIT_NAME_MAX - 8 || name[0] == '.' || strchr(name, '/') || !dot)
+		return false;
+	unit->name = name;
+	if (at && at < dot && at + 1 != dot)
+		(void)snprintf(unit->template, sizeof(unit->template), "%.*s@%s", (int)(at - name), name, dot);
+	return true;
+}
+
+static bool has_timer_of(int root, const char *name)
+{
+	struct buffer text = BUFFER_INIT(UNIT_FILE_MAX + 1);
+	char timer[UNIT_NAME_MAX];
+	const char *dot = strrchr(name, '.');
+	bool found;
+
+	(void)snprintf(timer, sizeof(timer), "%.*s.timer", (int)(dot - name), name);
+	found = read_first(root, timer, &text) == 0 && text.size;
+	buffer_free(&text);
+	return found;
+}
+
+static bool has_timer(const struct unit *unit)
+{
+	return has_timer_of(unit->root, unit->name) || (unit->template[0] && has_timer_of(unit->root, unit->template));
+}
+
+/* 0, or a negative errno: -ENOENT also for a unit that is masked, by /dev/null or an empty file. */
+static int read_unit(struct unit *unit)
+{
+	struct buffer text = BUFFER_INIT(UNIT_FILE_MAX + 1);
+	int code = read_first(unit->root, unit->name, &text);
+
+	if (code == -ENOENT && unit->template[0])
+		code = read_first(unit->root, unit->template, &text);
+	if (!code)
+		code = text.size ? apply_file(unit, text.data) : -ENOENT;
+	buffer_free(&text);
+	return code ? code : apply_drop_ins(unit);
+}
+
+void unit_read(const char *root, const char *name, struct unit_facts *out)
+{
+	struct unit unit = { .root = -1 };
+
+	memset(out, 0, sizeof(*out));
+	if (!read_name(&unit, name))
+		return;
+	unit.root = rooted_open_root(root);
+	if (unit.root < 0)
+		return;
+	if (read_unit(&unit) == 0) {
+		out->found = true;
+		out->job = unit.oneshot || has_timer(&unit);
+		name_main_program(&unit, out);
+	}
+	free(unit.command);
+	(void)close(unit.root);
+}
