@@ -2,8 +2,8 @@
 """Debian's kernels as guests under QEMU, without KVM, on this machine's files.
 
 A kernel is downloaded, not installed: with lists and sources of its own, apt leaves the machine's alone. What a
-guest needs of it is kept in $SOMBRERO_CACHE (default: ~/.cache/sombrero)/kernels/SERIES: vmlinuz, and the modules for a
-root over 9p in the order in which they load.
+guest needs of it is kept in $SOMBRERO_CACHE/kernels/SERIES (by default ~/.cache/sombrero/…): vmlinuz, and the modules for
+a root over 9p in the order in which they load.
 """
 
 import dataclasses
@@ -44,8 +44,12 @@ class Step:
 
 
 def cache():
-    chosen = os.environ.get("SOMBRERO_CACHE")
-    return pathlib.Path(chosen) if chosen else pathlib.Path("~/.cache/sombrero").expanduser()
+    if chosen := os.environ.get("SOMBRERO_CACHE"):
+        return pathlib.Path(chosen)
+    home = pathlib.Path.home()
+    if home.is_dir():
+        return home / ".cache/sombrero"
+    return HERE.parent.parent / "build" / "cache"  # a system user
 
 
 def call(command, seconds, **options):
@@ -57,7 +61,8 @@ def call(command, seconds, **options):
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"{command[0]} took longer than {seconds} seconds") from error
     except subprocess.CalledProcessError as error:
-        raise Unavailable(f"{command[0]} failed: {' '.join(error.output.split())[-400:]}") from error
+        lines = [line for line in error.output.splitlines() if line.startswith(("Err:", "E:", "dpkg", "tar:"))]
+        raise Unavailable(f"{command[0]} failed: {' '.join(' '.join(lines[:3]).split())[:300]}") from error
 
 
 def mirror():
@@ -79,6 +84,7 @@ def apt_options(folder):
     settings = {
         "APT::Architecture": "amd64",
         "APT::Sandbox::User": "root",
+        "APT::Update::Error-Mode": "any",
         "Acquire::Languages": "none",
         "Acquire::Retries": "2",
         "Acquire::http::Timeout": "20",
