@@ -20,7 +20,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 KEYRING = pathlib.Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MIRROR = "http://deb.debian.org/debian"
-SUITES = ("bookworm", "bookworm-backports")
+SUITES = {"6.1": "bookworm", "6.12": "bookworm-backports"}
 MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 DOWNLOAD_SECONDS = 240
 BOOT_SECONDS = 180
@@ -69,18 +69,17 @@ def mirror():
     """Where this machine gets Debian from."""
     for line in call(["apt-get", "indextargets", "--format", "$(SITE) $(CODENAME)", "Created-By: Packages"], 30).splitlines():
         site, _, codename = line.partition(" ")
-        if codename in SUITES and site:
+        if codename in SUITES.values() and site:
             return site
     return MIRROR
 
 
-def apt_options(folder):
-    """An apt that knows nothing but our suites, and keeps everything below `folder`."""
+def apt_options(folder, suite):
+    """An apt that knows nothing but this suite, and keeps everything below `folder`."""
     for name in ("lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
     sources = folder / "sources.list"
-    site = mirror()
-    sources.write_text("".join(f"deb [arch=amd64 signed-by={KEYRING}] {site} {suite} main\n" for suite in SUITES))
+    sources.write_text(f"deb [arch=amd64 signed-by={KEYRING}] {mirror()} {suite} main\n")
     settings = {
         "APT::Architecture": "amd64",
         "APT::Sandbox::User": "root",
@@ -139,7 +138,7 @@ def download(series, into):
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download-", dir=into.parent) as name:
         folder = pathlib.Path(name)
-        options = apt_options(folder)
+        options = apt_options(folder, SUITES[series])
         call(["apt-get", *options, "-q", "update"], DOWNLOAD_SECONDS)
         package = package_name(options, series)
         call(["apt-get", *options, "-q", "download", package], DOWNLOAD_SECONDS, cwd=folder)
