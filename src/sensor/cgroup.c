@@ -158,52 +158,66 @@ static pid_t maker_pid(const char *name)
 	return (pid_t)pid;
 }
 
+/* The fields of /proc/PID/stat that we want, by proc(5)'s numbers. */
+enum { STAT_STATE = 3, STAT_THREADS = 20, STAT_START = 22, STAT_COUNT };
+
+/* Cuts the text of /proc/PID/stat into its fields. Those before the state are not needed; the name may hold blanks and ")". */
+static bool split_stat(char *text, const char *field[STAT_COUNT])
+{
+	char *rest = strrchr(text, ')');
+
+	if (!rest || !rest[1])
+		return false;
+	rest += 2;
+	for (size_t i = STAT_STATE; i < STAT_COUNT; i++) {
+		field[i] = strsep(&rest, " ");
+		if (!field[i])
+			return false;
+	}
+	return true;
+}
+
 /* The start time of a process that runs. -ESRCH for none and for a dead one that its parent has not waited for yet. */
 static int process_start(pid_t pid, uint64_t *start)
 {
 	char path[64];
-	char text[1024] = "";
-	const char *name_end;
-	char state;
-	long threads;
+	char text[1024];
+	const char *field[STAT_COUNT];
+	size_t size;
 	FILE *file;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	file = fopen(path, "re");
 	if (!file)
-		return errno == ENOENT ? -ESRCH : -errno;
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+		return errno == ENOENT ? -ESRCH : -EIO;
+	size = fread(text, 1, sizeof(text) - 1, file);
 	(void)fclose(file);
-	name_end = strrchr(text, ')'); /* the name may hold anything, ")" too */
-	if (!name_end ||
-	    sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %" SCNu64,
-		   &state, &threads, start) != 3)
+	text[size] = '\0';
+	if (!split_stat(text, field))
 		return -EIO;
-	return state == 'Z' && threads <= 1 ? -ESRCH : 0;
+	if (field[STAT_STATE][0] == 'Z' && strtoul(field[STAT_THREADS], NULL, 10) <= 1)
+		return -ESRCH;
+	*start = strtoull(field[STAT_START], NULL, 10);
+	return 0;
 }
 
-static int own_mark(struct maker *out)
+static bool own_mark(struct maker *out)
 {
 	struct stat status;
-	struct maker mark;
-	int code = process_start(getpid(), &mark.start);
 
-	if (code)
-		return code;
-	if (stat("/proc/self/ns/pid", &status) != 0)
-		return -errno;
-	mark.pid_namespace = status.st_ino;
-	*out = mark;
-	return 0;
+	if (stat("/proc/self/ns/pid", &status) != 0 || process_start(getpid(), &out->start))
+		return false;
+	out->pid_namespace = status.st_ino;
+	return true;
 }
 
 /* Best effort: without a mark, the pid and the directory's time decide. */
 static void write_mark(const char *directory)
 {
-	struct maker mark;
+	struct maker mark = { 0 };
 	char text[64];
 
-	if (own_mark(&mark))
+	if (!own_mark(&mark))
 		return;
 	(void)snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64, mark.pid_namespace, mark.start);
 	(void)setxattr(directory, MARK_NAME, text, strlen(text), 0);
@@ -212,12 +226,17 @@ static void write_mark(const char *directory)
 static bool read_mark(const char *directory, struct maker *out)
 {
 	char text[64];
+	char *end;
 	ssize_t size = getxattr(directory, MARK_NAME, text, sizeof(text) - 1);
 
 	if (size <= 0)
 		return false;
 	text[size] = '\0';
-	return sscanf(text, "%" SCNu64 " %" SCNu64, &out->pid_namespace, &out->start) == 2;
+	out->pid_namespace = strtoull(text, &end, 10);
+	if (*end != ' ')
+		return false;
+	out->start = strtoull(end + 1, &end, 10);
+	return !*end;
 }
 
 /* Did a process that started then exist when the directory was last changed? A second is for the clocks' differences. */
@@ -237,12 +256,12 @@ static bool started_before_change(uint64_t start, const char *directory)
 /* Whatever can't be told counts as alive: better a leftover than somebody's work. */
 static bool maker_lives(pid_t pid, const char *directory)
 {
-	struct maker mark, own;
+	struct maker mark = { 0 }, own = { 0 };
 	bool marked = read_mark(directory, &mark);
-	uint64_t start;
+	uint64_t start = 0;
 	int code;
 
-	if (marked && (own_mark(&own) || own.pid_namespace != mark.pid_namespace))
+	if (marked && (!own_mark(&own) || own.pid_namespace != mark.pid_namespace))
 		return true;
 	if (kill(pid, 0) != 0 && errno == ESRCH)
 		return false;
@@ -297,7 +316,7 @@ static int write_one(const char *directory, const char *name)
 static int visit_to_kill(const char *path, const struct stat *status, int type, struct FTW *where)
 {
 	char name[PATH_MAX];
-	long pid;
+	char line[32];
 	FILE *file;
 
 	(void)status;
@@ -308,9 +327,12 @@ static int visit_to_kill(const char *path, const struct stat *status, int type, 
 	if (!file)
 		return 0;
 	/* 0 stands for a process of a pid namespace we can't see; to kill(2) it would be our own process group. */
-	while (fscanf(file, "%ld", &pid) == 1)
+	while (fgets(line, sizeof(line), file)) {
+		long pid = strtol(line, NULL, 10);
+
 		if (pid > 1 && pid != getpid())
 			(void)kill((pid_t)pid, SIGKILL);
+	}
 	(void)fclose(file);
 	return 0;
 }
@@ -408,19 +430,26 @@ void cgroup_remove(const char *directory)
 
 /* Patterns of cgroups. */
 
-/* The pattern below the mount point; NULL when it has "..", which would lead out of the tree. */
+/* ".." would lead out of the tree. */
+static bool goes_up(const char *pattern)
+{
+	size_t size;
+
+	for (; *pattern; pattern += size) {
+		pattern += strspn(pattern, "/");
+		size = strcspn(pattern, "/");
+		if (size == 2 && starts_with(pattern, ".."))
+			return true;
+	}
+	return false;
+}
+
+/* The pattern from the mount point on, without a slash before it. */
 static const char *pattern_in_tree(const char *pattern, const char *mount)
 {
-	const char *in_tree = pattern;
-
-	for (const char *part = pattern; part; part = strchr(part, '/')) {
-		part += strspn(part, "/");
-		if (starts_with(part, "..") && (part[2] == '/' || !part[2]))
-			return NULL;
-	}
 	if (cgroup_is_below(pattern, mount))
-		in_tree += strlen(mount);
-	return in_tree + strspn(in_tree, "/");
+		pattern += strlen(mount);
+	return pattern + strspn(pattern, "/");
 }
 
 static bool is_directory(const char *path)
@@ -479,10 +508,10 @@ int cgroup_expand(const char *pattern, char ***list, size_t *count, struct error
 
 	if (code)
 		return code;
-	in_tree = pattern_in_tree(pattern, mount);
-	if (!pattern[0] || !in_tree)
+	if (!pattern[0] || goes_up(pattern))
 		return error_set(error, -EINVAL, "\"%s\" names no cgroup; give a path or pattern in the tree at %s",
 				 pattern, mount);
+	in_tree = pattern_in_tree(pattern, mount);
 	if (snprintf(full, sizeof(full), "%s%s%s", mount, in_tree[0] ? "/" : "", in_tree) >= (int)sizeof(full))
 		return error_set(error, -ENAMETOOLONG, "the pattern of cgroups is too long: %.200s…", pattern);
 	code = expand(full, list, count);

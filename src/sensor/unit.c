@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/unit.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -254,12 +255,15 @@ static int apply_drop_ins(struct unit *unit)
 
 /* The words of a command. */
 
+/* The number that two hexadecimal digits make, or -1. */
 static int hex_value(const char *digits)
 {
-	unsigned value;
-	int length = 0;
+	char text[3] = "";
 
-	return sscanf(digits, "%2x%n", &value, &length) == 1 && length == 2 ? (int)value : -1;
+	if (!isxdigit((unsigned char)digits[0]) || !isxdigit((unsigned char)digits[1]))
+		return -1;
+	memcpy(text, digits, 2);
+	return (int)strtol(text, NULL, 16);
 }
 
 /* Appends what the escape at `text`, after its backslash, stands for; returns how many characters it takes. */
@@ -389,11 +393,12 @@ static int open_program(int root, const char *path)
 static bool resolve_program(int root, const char *path, char *out, size_t size)
 {
 	int file = open_program(root, path);
-	char link[64];
 	char start[2] = "";
 	ssize_t length = -1;
 
 	if (file >= 0) {
+		char link[64];
+
 		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
 		length = readlink(link, out, size - 1);
 		(void)!pread(file, start, sizeof(start), 0);
@@ -502,21 +507,21 @@ static int read_unit(struct unit *unit)
 	return code ? code : apply_drop_ins(unit);
 }
 
-void unit_read(const char *root, const char *name, struct unit_facts *out)
+void unit_read(const char *root, const char *unit, struct unit_facts *out)
 {
-	struct unit unit = { .root = -1 };
+	struct unit read = { .root = -1 };
 
 	memset(out, 0, sizeof(*out));
-	if (!read_name(&unit, name))
+	if (!read_name(&read, unit))
 		return;
-	unit.root = rooted_open_root(root);
-	if (unit.root < 0)
+	read.root = rooted_open_root(root);
+	if (read.root < 0)
 		return;
-	if (read_unit(&unit) == 0) {
+	if (read_unit(&read) == 0) {
 		out->found = true;
-		out->job = unit.oneshot || has_timer(&unit);
-		name_main_program(&unit, out);
+		out->job = read.oneshot || has_timer(&read);
+		name_main_program(&read, out);
 	}
-	free(unit.command);
-	(void)close(unit.root);
+	free(read.command);
+	(void)close(read.root);
 }

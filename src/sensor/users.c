@@ -57,8 +57,7 @@ struct account_file {
 	struct table by_id;
 };
 
-struct namespace
-{
+struct mount_namespace {
 	uint32_t number;
 	char *root; /* where its files are: below the first process of it that we met and that still lives; owned */
 	dev_t root_device;
@@ -80,9 +79,9 @@ static bool account_has_id(const void *account, const void *id)
 	return ((const struct account *)account)->id == *(const uint32_t *)id;
 }
 
-static bool namespace_has_number(const void *namespace, const void *number)
+static bool has_number(const void *mount, const void *number)
 {
-	return ((const struct namespace *)namespace)->number == *(const uint32_t *)number;
+	return ((const struct mount_namespace *)mount)->number == *(const uint32_t *)number;
 }
 
 static bool text_is(const void *one, const void *other)
@@ -253,23 +252,23 @@ static void refresh_file(struct account_file *file, int root, const char *path, 
 
 /* A mount namespace. */
 
-static void namespace_free(struct namespace *namespace)
+static void namespace_free(struct mount_namespace *mount)
 {
-	if (!namespace)
+	if (!mount)
 		return;
 	for (size_t i = 0; i < ACCOUNT_KIND_COUNT; i++)
-		account_file_clear(&namespace->file[i]);
-	free(namespace->root);
-	free(namespace);
+		account_file_clear(&mount->file[i]);
+	free(mount->root);
+	free(mount);
 }
 
-static bool is_own(const struct namespace *namespace)
+static bool is_own(const struct mount_namespace *mount)
 {
-	return namespace->root && !namespace->root[0];
+	return mount->root && !mount->root[0];
 }
 
 /* Takes `root` for the namespace's. A file descriptor of it, or a negative errno. */
-static int adopt_root(struct namespace *namespace, const char *root)
+static int adopt_root(struct mount_namespace *mount, const char *root)
 {
 	struct stat status;
 	int directory = rooted_open_root(root);
@@ -283,10 +282,10 @@ static int adopt_root(struct namespace *namespace, const char *root)
 		(void)close(directory);
 		return -ENOMEM;
 	}
-	free(namespace->root);
-	namespace->root = copy;
-	namespace->root_device = status.st_dev;
-	namespace->root_inode = status.st_ino;
+	free(mount->root);
+	mount->root = copy;
+	mount->root_device = status.st_dev;
+	mount->root_inode = status.st_ino;
 	return directory;
 }
 
@@ -295,22 +294,22 @@ static int adopt_root(struct namespace *namespace, const char *root)
  * root to a directory with a passwd file of its own, to appear under another name, and make others appear so. Once
  * it is gone, the new one is taken: the kernel gives numbers of ended namespaces to new ones.
  */
-static int open_root(struct namespace *namespace, const char *root)
+static int open_root(struct mount_namespace *mount, const char *root)
 {
 	struct stat status;
-	int directory = namespace->root ? rooted_open_root(namespace->root) : -ENOENT;
+	int directory = mount->root ? rooted_open_root(mount->root) : -ENOENT;
 
 	if (directory < 0)
-		return adopt_root(namespace, root);
-	if (is_own(namespace) || (fstat(directory, &status) == 0 && status.st_dev == namespace->root_device &&
-				  status.st_ino == namespace->root_inode))
+		return adopt_root(mount, root);
+	if (is_own(mount) || (fstat(directory, &status) == 0 && status.st_dev == mount->root_device &&
+			      status.st_ino == mount->root_inode))
 		return directory;
 	(void)close(directory);
-	return adopt_root(namespace, root);
+	return adopt_root(mount, root);
 }
 
 /* Looks whether the files changed, at most once a second; a process that is gone already doesn't count as a look. */
-static void namespace_refresh(struct namespace *namespace, const char *root)
+static void namespace_refresh(struct mount_namespace *mount, const char *root)
 {
 	struct timespec time;
 	int64_t now;
@@ -318,47 +317,47 @@ static void namespace_refresh(struct namespace *namespace, const char *root)
 
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
 	now = (int64_t)time.tv_sec * SECOND_NS + time.tv_nsec;
-	if (namespace->checked && now - namespace->checked_ns < SECOND_NS)
+	if (mount->checked && now - mount->checked_ns < SECOND_NS)
 		return;
-	directory = open_root(namespace, root);
+	directory = open_root(mount, root);
 	if (directory < 0)
 		return;
 	for (size_t i = 0; i < ACCOUNT_KIND_COUNT; i++)
-		refresh_file(&namespace->file[i], directory, account_kinds[i].path, is_own(namespace));
+		refresh_file(&mount->file[i], directory, account_kinds[i].path, is_own(mount));
 	(void)close(directory);
-	namespace->checked = true;
-	namespace->checked_ns = now;
+	mount->checked = true;
+	mount->checked_ns = now;
 }
 
 static void forget_least_used(struct users *users)
 {
-	struct namespace *namespace, *oldest = NULL;
+	struct mount_namespace *mount, *oldest = NULL;
 	size_t cursor = 0;
 
-	while ((namespace = table_next(&users->namespaces, &cursor)))
-		if (!oldest || namespace->used < oldest->used)
-			oldest = namespace;
+	while ((mount = table_next(&users->namespaces, &cursor)))
+		if (!oldest || mount->used < oldest->used)
+			oldest = mount;
 	if (oldest)
 		(void)table_remove(&users->namespaces, hash_u64(oldest->number), &oldest->number);
 	namespace_free(oldest);
 }
 
-static struct namespace *namespace_add(struct users *users, uint32_t number)
+static struct mount_namespace *namespace_add(struct users *users, uint32_t number)
 {
-	struct namespace *namespace = calloc(1, sizeof(*namespace));
+	struct mount_namespace *mount = calloc(1, sizeof(*mount));
 
-	if (!namespace)
+	if (!mount)
 		return NULL;
-	namespace->number = number;
+	mount->number = number;
 	for (size_t i = 0; i < ACCOUNT_KIND_COUNT; i++)
-		account_file_clear(&namespace->file[i]);
+		account_file_clear(&mount->file[i]);
 	if (users->namespaces.count >= NAMESPACES_MAX)
 		forget_least_used(users);
-	if (table_insert(&users->namespaces, hash_u64(number), namespace)) {
-		namespace_free(namespace);
+	if (table_insert(&users->namespaces, hash_u64(number), mount)) {
+		namespace_free(mount);
 		return NULL;
 	}
-	return namespace;
+	return mount;
 }
 
 /* Names. */
@@ -376,19 +375,19 @@ static const char *nameless(struct users *users, enum account_kind kind, uint32_
 static const char *find_name(struct users *users, enum account_kind kind, uint32_t number, const char *root,
 			     uint32_t id)
 {
-	struct namespace *namespace = table_find(&users->namespaces, hash_u64(number), &number);
+	struct mount_namespace *mount = table_find(&users->namespaces, hash_u64(number), &number);
 	struct account *account = NULL;
 	size_t maximum = OTHER_NAMES_MAX;
 
 	if (id == UINT32_MAX)
 		return "";
-	if (!namespace)
-	namespace = namespace_add(users, number);
-	if (namespace) {
-		namespace->used = ++users->uses;
-		namespace_refresh(namespace, root);
-		maximum = is_own(namespace) ? OWN_NAMES_MAX : OTHER_NAMES_MAX;
-		account = table_find(&namespace->file[kind].by_id, hash_id(id), &id);
+	if (!mount)
+		mount = namespace_add(users, number);
+	if (mount) {
+		mount->used = ++users->uses;
+		namespace_refresh(mount, root);
+		maximum = is_own(mount) ? OWN_NAMES_MAX : OTHER_NAMES_MAX;
+		account = table_find(&mount->file[kind].by_id, hash_id(id), &id);
 	}
 	if (account && !account->name)
 		account->name = intern(users, account->in_file, maximum);
@@ -401,21 +400,21 @@ struct users *users_new(void)
 
 	if (!users)
 		return NULL;
-	users->namespaces = TABLE_INIT(namespace_has_number);
+	users->namespaces = TABLE_INIT(has_number);
 	users->names = TABLE_INIT(text_is);
 	return users;
 }
 
 void users_free(struct users *users)
 {
-	struct namespace *namespace;
+	struct mount_namespace *mount;
 	size_t cursor = 0;
 	char *name;
 
 	if (!users)
 		return;
-	while ((namespace = table_next(&users->namespaces, &cursor)))
-		namespace_free(namespace);
+	while ((mount = table_next(&users->namespaces, &cursor)))
+		namespace_free(mount);
 	for (cursor = 0; (name = table_next(&users->names, &cursor));)
 		free(name);
 	table_free(&users->namespaces);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The exec record: made when a program starts (process.bpf.c) and for those that were there before
+ * (snapshot.bpf.c). Its size varies, so it is built in scratch memory and copied out. Each program has scratch of
+ * its own: the kernel lets no tracing program interrupt itself on one CPU, so nobody else writes there.
+ */
+#ifndef BPF_EXEC_H
+#define BPF_EXEC_H
+
+#include "path.h"
+
+#define EXEC_TAIL_MAX (SOMBRERO_STRING_COUNT * SOMBRERO_PATH_MAX)
+
+struct exec_scratch {
+	struct sombrero_exec record; /* the strings follow at once */
+	char tail[EXEC_TAIL_MAX];
+	struct path_buffer path;
+};
+
+/* Where the next string goes: an offset into `tail`, which stays below EXEC_TAIL_MAX - SOMBRERO_PATH_MAX. */
+static __always_inline char *exec_tail(struct exec_scratch *scratch, __u32 offset)
+{
+	if (offset > EXEC_TAIL_MAX - SOMBRERO_PATH_MAX)
+		return NULL;
+	return scratch->tail + offset;
+}
+
+/* Copies a resolved path behind what is there; returns its size with the NUL byte. */
+static __always_inline __u32 exec_add_path(struct exec_scratch *scratch, __u32 offset, const struct path_walk *walk)
+{
+	char *to = exec_tail(scratch, offset);
+	__u32 start = walk->start, size;
+
+	if (!to || start >= SOMBRERO_PATH_MAX)
+		return 0;
+	size = SOMBRERO_PATH_MAX - start;
+	if (size > SOMBRERO_PATH_MAX)
+		return 0;
+	if (bpf_probe_read_kernel(to, size, scratch->path.text + start))
+		return 0;
+	if (!walk->whole)
+		scratch->record.header.flags |= SOMBRERO_PATH_TRUNCATED;
+	return size;
+}
+
+static __always_inline void exec_tty(struct sombrero_exec *record, const struct task_struct *task)
+{
+	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+
+	record->tty_major = record->tty_minor = 0;
+	if (!tty)
+		return;
+	record->tty_major = BPF_CORE_READ(tty, driver, major);
+	record->tty_minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+}
+
+/* The pid as the process sees it: the last of its numbers, one for each namespace it is nested in. */
+static __always_inline void exec_pid(struct sombrero_exec *record, const struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct upid *own =
+		(void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+
+	record->namespace_pid = BPF_CORE_READ(own, nr);
+	record->pid_namespace = BPF_CORE_READ(own, ns, ns.inum);
+}
+
+static __always_inline void exec_fixed(struct sombrero_exec *record, __u16 type, const struct task_struct *task)
+{
+	struct task_struct *parent = BPF_CORE_READ(task, group_leader, real_parent);
+
+	header_fill(&record->header, type, sizeof(*record), task);
+	credentials_read(&record->credentials, task);
+	record->parent_tgid = BPF_CORE_READ(parent, tgid);
+	record->parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
+	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	record->login_uid = BPF_CORE_READ(task, loginuid.val);
+	record->session_id = BPF_CORE_READ(task, sessionid);
+	record->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	record->net_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	record->user_namespace = BPF_CORE_READ(task, cred, user_ns, ns.inum);
+	record->argc = 0;
+	__builtin_memset(record->padding, 0, sizeof(record->padding));
+	exec_tty(record, task);
+	exec_pid(record, task);
+}
+
+/* What kind of file the executable is, and its name. A memfd has no path: its dentry is called memfd:NAME. */
+static __always_inline void exec_file(struct sombrero_exec *record, struct path_walk *walk, struct path_buffer *buffer,
+				      const struct file *file, const struct task_struct *task)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct qstr name;
+
+	record->inode = BPF_CORE_READ(inode, i_ino);
+	record->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	path_resolve(walk, buffer, &file->f_path, task);
+	if (walk->outside)
+		record->header.flags |= SOMBRERO_PATH_OUTSIDE;
+	if (dentry == BPF_CORE_READ(dentry, d_parent)) {
+		path_begin(walk, buffer);
+		name.len = BPF_CORE_READ(dentry, d_name.len);
+		name.name = BPF_CORE_READ(dentry, d_name.name);
+		path_prepend(walk, name.name, name.len);
+		walk->start++; /* without the slash */
+		walk->whole = true;
+		record->header.flags &= ~SOMBRERO_PATH_OUTSIDE;
+		record->header.flags |= SOMBRERO_EXE_MEMFD;
+	} else if (!BPF_CORE_READ(inode, i_nlink) || !BPF_CORE_READ(dentry, d_hash.pprev)) {
+		record->header.flags |= SOMBRERO_EXE_DELETED;
+	}
+}
+
+#endif

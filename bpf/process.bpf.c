@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Processes: how they begin, what they become, how they end, and whose they are. */
+#include "exec.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct exec_scratch);
+} exec_scratch SEC(".maps");
+
+static __always_inline __u32 add_filename(struct exec_scratch *scratch, __u32 offset, const struct linux_binprm *bprm)
+{
+	char *to = exec_tail(scratch, offset);
+	long size;
+
+	if (!to)
+		return 0;
+	size = bpf_probe_read_kernel_str(to, SOMBRERO_PATH_MAX, BPF_CORE_READ(bprm, filename));
+	return size < 0 ? 0 : size;
+}
+
+/* The new program's arguments lie in its own memory, where the kernel has just put them. */
+static __always_inline __u32 add_argv(struct exec_scratch *scratch, __u32 offset, const struct task_struct *task)
+{
+	unsigned long start = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
+	char *to = exec_tail(scratch, offset);
+	__u64 size = end - start;
+
+	if (!to || end <= start)
+		return 0;
+	if (size > SOMBRERO_ARGV_MAX) {
+		size = SOMBRERO_ARGV_MAX;
+		scratch->record.header.flags |= SOMBRERO_ARGV_TRUNCATED;
+	}
+	if (bpf_probe_read_user(to, size, (const void *)start)) {
+		scratch->record.header.flags |= SOMBRERO_ARGV_UNREADABLE;
+		return 0;
+	}
+	return size;
+}
+
+static __always_inline void exec_flags(struct sombrero_exec *record, const struct linux_binprm *bprm)
+{
+	if (BPF_CORE_READ(bprm, filename) != BPF_CORE_READ(bprm, interp))
+		record->header.flags |= SOMBRERO_EXE_SHEBANG;
+	if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+		record->header.flags |= SOMBRERO_EXE_SETID;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct exec_scratch *scratch;
+	struct sombrero_exec *record;
+	struct path_walk walk;
+	__u32 zero = 0, offset = 0;
+
+	if (!in_scope())
+		return 0;
+	scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
+	if (!scratch) {
+		lose(SOMBRERO_LOSS_SCRATCH);
+		return 0;
+	}
+	record = &scratch->record;
+	exec_fixed(record, SOMBRERO_EXEC, task);
+	record->argc = BPF_CORE_READ(bprm, argc);
+	exec_flags(record, bprm);
+
+	exec_file(record, &walk, &scratch->path, BPF_CORE_READ(bprm, file), task);
+	offset += record->size[SOMBRERO_STRING_EXE] = exec_add_path(scratch, offset, &walk);
+	offset += record->size[SOMBRERO_STRING_FILENAME] = add_filename(scratch, offset, bprm);
+	path_resolve(&walk, &scratch->path,
+		     (struct path *)((void *)BPF_CORE_READ(task, fs) + bpf_core_field_offset(struct fs_struct, pwd)),
+		     task);
+	offset += record->size[SOMBRERO_STRING_CWD] = exec_add_path(scratch, offset, &walk);
+	cgroup_resolve(&walk, &scratch->path, task);
+	offset += record->size[SOMBRERO_STRING_CGROUP] = exec_add_path(scratch, offset, &walk);
+	offset += record->size[SOMBRERO_STRING_ARGV] = add_argv(scratch, offset, task);
+
+	if (offset > EXEC_TAIL_MAX)
+		return 0;
+	record->header.length = sizeof(*record) + offset;
+	credentials_remember(record->header.tgid, &record->credentials);
+	if (bpf_ringbuf_output(&ring, scratch, sizeof(*record) + offset, wakeup()))
+		lose(SOMBRERO_LOSS_RING_FULL);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct sombrero_credentials credentials;
+	struct sombrero_fork *record;
+	struct task_struct *from;
+	__u32 tgid = BPF_CORE_READ(child, tgid);
+
+	if (tgid != (__u32)BPF_CORE_READ(child, pid) || BPF_CORE_READ(child, flags) & PF_KTHREAD || !in_scope())
+		return 0;
+	credentials_check(parent);
+	credentials_read(&credentials, child);
+	credentials_remember(tgid, &credentials);
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		lose(SOMBRERO_LOSS_RING_FULL);
+		return 0;
+	}
+	from = BPF_CORE_READ(child, real_parent);
+	header_fill(&record->header, SOMBRERO_FORK, sizeof(*record), child);
+	record->parent_tgid = BPF_CORE_READ(from, tgid);
+	record->parent_start_ns = BPF_CORE_READ(from, group_leader, start_boottime);
+	record->padding = 0;
+	bpf_ringbuf_submit(record, wakeup());
+	return 0;
+}
+
+/* Fires for each thread; the process ends with the last. Two that end at once both see it: the map decides. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	struct sombrero_exit *record;
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+
+	if (BPF_CORE_READ(signal, live.counter))
+		return 0;
+	credentials_check(task);
+	if (bpf_map_delete_elem(&processes, &tgid))
+		return 0;
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		lose(SOMBRERO_LOSS_RING_FULL);
+		return 0;
+	}
+	header_fill(&record->header, SOMBRERO_EXIT, sizeof(*record), task);
+	record->status = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT ? BPF_CORE_READ(signal, group_exit_code)
+									  : BPF_CORE_READ(task, exit_code);
+	record->padding = 0;
+	bpf_ringbuf_submit(record, wakeup());
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

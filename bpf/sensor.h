@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the programs share: the maps, the scope, who the current process is, and how a record leaves.
+ * Each subject has its own object; `bpftool gen object` links them, so maps are weak definitions.
+ */
+#ifndef BPF_SENSOR_H
+#define BPF_SENSOR_H
+
+#include "kernel.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "sombrero/event.h"
+
+#define SCOPE_MAX 64
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 * 1024 * 1024);
+} ring __weak SEC(".maps");
+
+/* What was last seen of a live process, by tgid: a change of ids without an exec shows as a difference. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct sombrero_credentials);
+} processes __weak SEC(".maps");
+
+/* The cgroups whose subtrees are watched; unused when the whole host is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, SCOPE_MAX);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+} scope __weak SEC(".maps");
+
+/* By enum sombrero_loss; only grows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SOMBRERO_LOSS_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} losses __weak SEC(".maps");
+
+#define SOCKET_LISTENER 0x1U /* set on a listener, and so on what it accepts */
+#define SOCKET_ASKED    0x2U /* bound to a port that the program asked for */
+#define SOCKET_REPORTED 0x4U /* this connection's accept was reported */
+#define SOCKET_READ     0x8U /* somebody has read from this connection */
+
+struct socket_state {
+	__u64 listener_start_ns;
+	__u64 listener_cookie;
+	__u32 listener_tgid;
+	__u32 flags;
+};
+
+/* BPF_F_CLONE: a connection inherits what its listener had, which is how an accept knows its listener. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct socket_state);
+} sockets __weak SEC(".maps");
+
+/* How many cgroups are in `scope`; 0: the whole host. Set before loading. */
+const volatile __u32 scope_count __weak = 0;
+
+static __always_inline void lose(__u32 reason)
+{
+	__u64 *count = bpf_map_lookup_elem(&losses, &reason);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline bool in_scope(void)
+{
+	if (!scope_count)
+		return true;
+	for (__u32 i = 0; i < SCOPE_MAX && i < scope_count; i++) {
+		if (bpf_current_task_under_cgroup(&scope, i) == 1)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A wake-up costs as much as forty records, so the consumer comes by itself on a timer and is called only when it
+ * falls behind.
+ */
+static __always_inline __u64 wakeup(void)
+{
+	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+
+	return waiting > 1024 * 1024 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void header_fill(struct sombrero_header *header, __u16 type, __u32 length,
+					const struct task_struct *task)
+{
+	header->abi = SOMBRERO_ABI;
+	header->type = type;
+	header->length = length;
+	header->time_ns = bpf_ktime_get_boot_ns();
+	header->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	header->tgid = BPF_CORE_READ(task, tgid);
+	header->flags = 0;
+}
+
+static __always_inline void credentials_read(struct sombrero_credentials *out, const struct task_struct *task)
+{
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+
+	out->uid = BPF_CORE_READ(cred, uid.val);
+	out->euid = BPF_CORE_READ(cred, euid.val);
+	out->suid = BPF_CORE_READ(cred, suid.val);
+	out->fsuid = BPF_CORE_READ(cred, fsuid.val);
+	out->gid = BPF_CORE_READ(cred, gid.val);
+	out->egid = BPF_CORE_READ(cred, egid.val);
+	out->sgid = BPF_CORE_READ(cred, sgid.val);
+	out->fsgid = BPF_CORE_READ(cred, fsgid.val);
+	bpf_probe_read_kernel(&out->cap_effective, sizeof(out->cap_effective), &cred->cap_effective);
+}
+
+static __always_inline bool credentials_equal(const struct sombrero_credentials *one,
+					      const struct sombrero_credentials *other)
+{
+	return one->uid == other->uid && one->euid == other->euid && one->suid == other->suid &&
+	       one->gid == other->gid && one->egid == other->egid && one->sgid == other->sgid &&
+	       one->cap_effective == other->cap_effective;
+}
+
+static __always_inline void credentials_remember(__u32 tgid, const struct sombrero_credentials *now)
+{
+	if (bpf_map_update_elem(&processes, &tgid, now, BPF_ANY))
+		lose(SOMBRERO_LOSS_PROCESS_FULL);
+}
+
+/* Reports that the current process's ids are not what they were when it last came by. */
+static __always_inline void credentials_check(const struct task_struct *task)
+{
+	struct sombrero_credentials_record *record;
+	struct sombrero_credentials now, *before;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	before = bpf_map_lookup_elem(&processes, &tgid);
+	if (!before)
+		return;
+	credentials_read(&now, task);
+	if (credentials_equal(&now, before))
+		return;
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		lose(SOMBRERO_LOSS_RING_FULL);
+		return;
+	}
+	header_fill(&record->header, SOMBRERO_CREDENTIALS, sizeof(*record), task);
+	record->now = now;
+	record->before = *before;
+	credentials_remember(tgid, &now);
+	bpf_ringbuf_submit(record, wakeup());
+}
+
+#endif

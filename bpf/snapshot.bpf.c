@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What was there before the sensor, written as the same records to whoever reads the iterators: processes, then the
+ * sockets they hold, in every network namespace. Run after the hooks are attached, so that nothing falls between.
+ */
+#include "exec.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct exec_scratch);
+} task_scratch SEC(".maps");
+
+SEC("iter/task")
+int each_task(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct exec_scratch *scratch;
+	struct sombrero_exec *record;
+	struct path_walk walk;
+	struct file *file;
+	__u32 zero = 0, offset = 0;
+
+	if (!task || BPF_CORE_READ(task, tgid) != BPF_CORE_READ(task, pid))
+		return 0;
+	scratch = bpf_map_lookup_elem(&task_scratch, &zero);
+	if (!scratch)
+		return 0;
+	record = &scratch->record;
+	exec_fixed(record, SOMBRERO_TASK, task);
+	__builtin_memset(record->size, 0, sizeof(record->size));
+	file = BPF_CORE_READ(task, mm, exe_file);
+	if (file) {
+		exec_file(record, &walk, &scratch->path, file, task);
+		offset += record->size[SOMBRERO_STRING_EXE] = exec_add_path(scratch, offset, &walk);
+		cgroup_resolve(&walk, &scratch->path, task);
+		offset += record->size[SOMBRERO_STRING_CGROUP] = exec_add_path(scratch, offset, &walk);
+	}
+	if (offset > EXEC_TAIL_MAX)
+		return 0;
+	record->header.length = sizeof(*record) + offset;
+	if (file)
+		bpf_map_update_elem(&processes, &record->header.tgid, &record->credentials, BPF_NOEXIST);
+	bpf_seq_write(ctx->meta->seq, scratch, sizeof(*record) + offset);
+	return 0;
+}
+
+static __always_inline void fill_sock(struct sombrero_net *record, const struct sock *sk, __u16 family)
+{
+	if (family == AF_INET6) {
+		BPF_CORE_READ_INTO(&record->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+	} else if (family == AF_INET) {
+		__be32 address = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+
+		__builtin_memcpy(record->local, &address, sizeof(address));
+	}
+	record->family = family;
+	record->protocol = BPF_CORE_READ(sk, sk_protocol);
+	record->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	record->net_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* What a socket is to us: a record type, or 0. */
+static __always_inline __u16 socket_type(const struct sock *sk, __u16 family)
+{
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol), type = BPF_CORE_READ(sk, sk_type);
+
+	if (family == AF_PACKET)
+		return SOMBRERO_RAW;
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	if (type == SOCK_RAW)
+		return SOMBRERO_RAW;
+	if (protocol == IPPROTO_TCP && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		return SOMBRERO_LISTEN;
+	if (protocol == IPPROTO_UDP && BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		return SOMBRERO_LISTEN;
+	return 0;
+}
+
+/* So that what an old listener accepts from now on has a name, and what an old server sends is an answer. */
+static __always_inline void adopt(struct sock *sk, const struct sombrero_net *record)
+{
+	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!state) {
+		lose(SOMBRERO_LOSS_STORAGE);
+		return;
+	}
+	if (record->protocol != IPPROTO_TCP) {
+		state->flags |= SOCKET_ASKED;
+	} else if (!(state->flags & SOCKET_LISTENER)) {
+		state->listener_tgid = record->header.tgid;
+		state->listener_start_ns = record->header.start_ns;
+		state->listener_cookie = record->cookie;
+		state->flags |= SOCKET_LISTENER;
+	}
+}
+
+SEC("iter/task_file")
+int each_file(struct bpf_iter__task_file *ctx)
+{
+	struct sombrero_net record = {};
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+	__u16 family, type;
+
+	if (!task || !file || BPF_CORE_READ(task, tgid) != BPF_CORE_READ(task, pid))
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk)
+		return 0;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	type = socket_type(sk, family);
+	if (!type)
+		return 0;
+	header_fill(&record.header, type, sizeof(record), task);
+	record.header.flags = SOMBRERO_NET_BEFORE | (family == AF_PACKET ? SOMBRERO_NET_PACKET : 0);
+	fill_sock(&record, sk, family);
+	record.cookie = BPF_CORE_READ(file, f_inode, i_ino);
+	if (type == SOMBRERO_LISTEN)
+		adopt(sk, &record);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/source.h"
+#include "model/learn.h"
+#include "model/model.h"
+#include "model/network.h"
+
+static const char usage[] =
+	"Usage: sombrero learn -o FILE [OPTION…] -- CMD…\n"
+	"       sombrero learn -o FILE [OPTION…] --host|--cgroup PATH|--unit NAME|--replay FILE\n"
+	"\n"
+	"Learns what services and jobs do, and writes it down as a model.\n"
+	"\n"
+	"  -o, --output FILE   where the model goes; an old file there is replaced only by a whole new one\n"
+	"      --merge FILE    begin with the lines of this model; may be repeated\n"
+	"      --if-it-fails   write the model though CMD failed\n"
+	"\n" SOURCE_HELP "\n"
+	"What drives the tests is told apart from what they test, and is not learned: a service is what listens,\n"
+	"becomes a daemon, or is named by --service. Logins and changes are never learned.\n"
+	"\n"
+	"Exit status: 0 the model was written; CMD's own if CMD failed; 1 failure; 2 usage or input.\n"
+	"\n"
+	"Example: sombrero learn -o web.model -- make integration-tests\n";
+
+enum { OPTION_MERGE = SOURCE_OPTION_END, OPTION_FAILS };
+
+struct learn {
+	struct source source;
+	const char *output;
+	const char *merge[SOURCE_LIST_MAX];
+	size_t merge_count;
+	bool if_it_fails;
+	struct model *model;
+	struct networks *networks;
+	struct learner *learner;
+	const char *daemon; /* a container engine's client that the command's tree ran */
+	bool tells;         /* a person looks on */
+	size_t told;        /* lines at the last tick */
+};
+
+static int parse(struct learn *learn, int argc, char **argv)
+{
+	static const struct option options[] = { SOURCE_OPTIONS,
+						 { "output", required_argument, NULL, 'o' },
+						 { "merge", required_argument, NULL, OPTION_MERGE },
+						 { "if-it-fails", no_argument, NULL, OPTION_FAILS },
+						 { 0 } };
+	int option, status = 0;
+
+	optind = 1;
+	while (!status && (option = getopt_long(argc, argv, "+o:", options, NULL)) != -1) {
+		if (option == 'o')
+			learn->output = optarg;
+		else if (option == OPTION_FAILS)
+			learn->if_it_fails = true;
+		else if (option == OPTION_MERGE && learn->merge_count < SOURCE_LIST_MAX)
+			learn->merge[learn->merge_count++] = optarg;
+		else
+			status = source_option(&learn->source, &command_learn, option, optarg);
+	}
+	if (status)
+		return status;
+	if (!learn->output)
+		return usage_error(&command_learn, "say where the model goes: -o FILE");
+	return source_settle(&learn->source, &command_learn, argc, argv);
+}
+
+/* What a command asks a container engine for does not descend from it. */
+static const char *engine_client(const struct event *event)
+{
+	static const char *const clients[] = { "docker", "docker-compose", "podman", "nerdctl", "kubectl",
+					       "ctr",    "crictl" };
+	const char *name = program_name(&event->program);
+
+	for (size_t i = 0; event->kind == EVENT_EXEC && i < sizeof(clients) / sizeof(clients[0]); i++) {
+		if (!strcmp(name, clients[i]))
+			return clients[i];
+	}
+	return NULL;
+}
+
+static int take(void *owner, const struct event *event)
+{
+	struct learn *learn = owner;
+
+	if (learn->source.command && !learn->daemon)
+		learn->daemon = engine_client(event);
+	return learner_event(learn->learner, event);
+}
+
+static void ready(void *owner, struct sensor *sensor)
+{
+	struct learn *learn = owner;
+
+	(void)sensor;
+	say("learning into %s", learn->output);
+}
+
+static void tick(void *owner, struct sensor *sensor)
+{
+	struct learn *learn = owner;
+	size_t lines = model_size(learn->model);
+
+	(void)sensor;
+	if (!learn->tells || lines == learn->told)
+		return;
+	say("%zu lines (+%zu), %llu events", lines, lines - learn->told,
+	    (unsigned long long)learner_tally(learn->learner)->events);
+	learn->told = lines;
+}
+
+static int count_context(void *owner, const struct behaviour *sample)
+{
+	(void)sample;
+	(*(size_t *)owner)++;
+	return 0;
+}
+
+static void report(const struct learn *learn)
+{
+	const struct learner_tally *tally = learner_tally(learn->learner);
+	size_t contexts = 0;
+
+	(void)model_each_context(learn->model, count_context, &contexts);
+	say("%s: %zu lines in %zu contexts, from %llu events", learn->output, model_size(learn->model), contexts,
+	    (unsigned long long)tally->events);
+	say("not learned: %llu events of the test harness, %llu of logins, %llu of changes",
+	    (unsigned long long)tally->by_context[CONTEXT_HARNESS],
+	    (unsigned long long)tally->by_context[CONTEXT_SESSION],
+	    (unsigned long long)tally->by_context[CONTEXT_CHANGE]);
+	if (tally->lost || tally->dropped)
+		say("%llu events were lost and %llu had no room: the model may lack lines; learn again",
+		    (unsigned long long)tally->lost, (unsigned long long)tally->dropped);
+	if (!model_size(learn->model) && learn->source.command)
+		say("no service was seen: name its program with --service NAME, if it neither listens nor becomes a "
+		    "daemon");
+	if (learn->daemon)
+		say("%s was run: the containers it asked for do not descend from the command and were not watched; "
+		    "add --container ID or --cgroup PATH in a learn of their own",
+		    learn->daemon);
+}
+
+static int prepare(struct learn *learn, struct error *error)
+{
+	learn->model = model_new();
+	learn->networks = networks_new();
+	if (learn->model && learn->networks)
+		learn->learner = learner_new(learn->model, learn->networks);
+	if (!learn->learner)
+		return error_set(error, -ENOMEM, "out of memory");
+	networks_add_resolvers(learn->networks, "/etc/resolv.conf");
+	for (size_t i = 0; i < learn->merge_count; i++) {
+		struct model *old;
+		int status = model_load(learn->merge[i], &old, error);
+
+		if (!status) {
+			status = model_merge(learn->model, old);
+			model_free(old);
+		}
+		if (status < 0)
+			return status;
+	}
+	learn->told = model_size(learn->model);
+	return 0;
+}
+
+static int command_result(const struct learn *learn, const struct source_result *result)
+{
+	int status = result->command_status;
+
+	if (!result->ran_command || !status || learn->if_it_fails)
+		return EXIT_CLEAN;
+	if (WIFSIGNALED(status)) {
+		say("%s was ended by signal %d", learn->source.command[0], WTERMSIG(status));
+		return 128 + WTERMSIG(status);
+	}
+	say("%s failed with status %d", learn->source.command[0], WEXITSTATUS(status));
+	return WEXITSTATUS(status);
+}
+
+static int learn_all(struct learn *learn, struct error *error)
+{
+	struct source_result result;
+	int status = source_run(&learn->source, &result, error), exit_status;
+
+	if (status < 0)
+		return learn->source.replay ? EXIT_USAGE : EXIT_FAILED;
+	exit_status = command_result(learn, &result);
+	if (exit_status) {
+		say("no model was written: a run that failed did not do all that it should (--if-it-fails writes it "
+		    "all the same)");
+		return exit_status;
+	}
+	if (learner_finish(learn->learner) < 0) {
+		(void)error_set(error, -ENOMEM, "out of memory");
+		return EXIT_FAILED;
+	}
+	if (model_save(learn->model, learn->output, error) < 0)
+		return EXIT_FAILED;
+	report(learn);
+	return EXIT_CLEAN;
+}
+
+static int run(int argc, char **argv)
+{
+	struct learn learn = { .tells = isatty(STDERR_FILENO) };
+	struct error error = { "" };
+	int status = parse(&learn, argc, argv);
+
+	if (status)
+		return status;
+	learn.source.existing = true;
+	learn.source.purpose = "learn";
+	learn.source.sink = take;
+	learn.source.owner = &learn;
+	learn.source.ready = ready;
+	learn.source.tick = tick;
+	status = prepare(&learn, &error) < 0 ? EXIT_USAGE : learn_all(&learn, &error);
+	if (error.text[0])
+		say("%s", error.text);
+	learner_free(learn.learner);
+	networks_free(learn.networks);
+	model_free(learn.model);
+	return status;
+}
+
+const struct command command_learn = {
+	.name = "learn",
+	.summary = "learn what services and jobs do, into a model",
+	.usage = usage,
+	.run = run,
+};

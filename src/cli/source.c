@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/source.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/runner.h"
+#include "sensor/cgroup.h"
+#include "sensor/replay.h"
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	stop = number;
+}
+
+static int add(const char *list[], size_t *count, const struct command *command, const char *argument)
+{
+	if (*count == SOURCE_LIST_MAX)
+		return usage_error(command, "an option can be repeated at most %d times", SOURCE_LIST_MAX);
+	list[(*count)++] = argument;
+	return 0;
+}
+
+int source_option(struct source *source, const struct command *command, int option, const char *argument)
+{
+	switch (option) {
+	case SOURCE_HOST:
+		source->host = true;
+		return 0;
+	case SOURCE_CGROUP:
+		return add(source->cgroup, &source->cgroup_count, command, argument);
+	case SOURCE_UNIT:
+		return add(source->unit, &source->unit_count, command, argument);
+	case SOURCE_CONTAINER:
+		return add(source->container, &source->container_count, command, argument);
+	case SOURCE_SERVICE:
+		return add(source->service, &source->service_count, command, argument);
+	case SOURCE_CHANGE:
+		return add(source->change, &source->change_count, command, argument);
+	case SOURCE_REPLAY:
+		source->replay = argument;
+		return 0;
+	case SOURCE_FOR:
+		if (!parse_duration(argument, &source->for_ms))
+			return 0;
+		return usage_error(command, "--for takes a time such as 30s, 10m, 2h or 7d, not '%s'", argument);
+	default:
+		/* getopt_long has said what is wrong. */
+		(void)fprintf(stderr, "Try: sombrero %s --help\n", command->name);
+		return EXIT_USAGE;
+	}
+}
+
+int source_settle(struct source *source, const struct command *command, int argc, char **argv)
+{
+	int chosen = source->host + (source->cgroup_count || source->unit_count || source->container_count) +
+		     (source->replay ? 1 : 0);
+
+	if (optind < argc) {
+		source->command = argv + optind;
+		chosen++;
+	}
+	if (!chosen)
+		return usage_error(command,
+				   "say what to look at: -- CMD…, --host, --cgroup, --unit, --container or --replay");
+	if (chosen > 1)
+		return usage_error(command,
+				   "choose one of -- CMD…, --host, --replay, and --cgroup, --unit, --container");
+	if (source->replay && source->for_ms)
+		return usage_error(command, "--for makes no sense with --replay, which ends by itself");
+	return 0;
+}
+
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void catch_signals(struct sigaction old[2])
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	stop = 0;
+	(void)sigaction(SIGINT, &action, &old[0]);
+	(void)sigaction(SIGTERM, &action, &old[1]);
+}
+
+static void restore_signals(const struct sigaction old[2])
+{
+	(void)sigaction(SIGINT, &old[0], NULL);
+	(void)sigaction(SIGTERM, &old[1], NULL);
+}
+
+/* Hands over events until the time is up, the command has ended, or somebody interrupts. */
+static int follow(const struct source *source, struct sensor *sensor, struct runner *runner)
+{
+	long long end = source->for_ms ? now_ms() + source->for_ms : 0, tick = now_ms() + 1000, now;
+	int status = 0;
+
+	while (!status && !stop && !(runner && runner_ended(runner))) {
+		now = now_ms();
+		if (end && now >= end)
+			break;
+		if (source->tick && now >= tick) {
+			source->tick(source->owner, sensor);
+			tick = now + 1000;
+		}
+		status = sensor_poll(sensor, end && end - now < 50 ? (int)(end - now) : 50);
+		if (status == -EINTR)
+			status = 0;
+	}
+	return status;
+}
+
+/* With the sensor at hand: runs the command if there is one, and sees to the end of it. */
+static int watch_live(const struct source *source, struct sensor *sensor, const char *directory,
+		      struct source_result *result, struct error *error)
+{
+	struct runner *runner = NULL;
+	int status = 0;
+
+	if (source->ready)
+		source->ready(source->owner, sensor);
+	if (source->command)
+		status = runner_start(source->command, directory, &runner, error);
+	if (!status)
+		status = follow(source, sensor, runner);
+	if (runner) {
+		/* Ended, interrupted or out of time: its last events are still on their way. */
+		result->command_status = runner_stop(runner, stop);
+		result->ran_command = true;
+	}
+	if (!status)
+		status = sensor_drain(sensor);
+	result->interrupted = stop;
+	if (source->done)
+		source->done(source->owner, sensor);
+	return status;
+}
+
+/* The directories of all the cgroups that were named in one way or the other. */
+static int collect_scope(const struct source *source, struct scope_list *scope, struct error *error)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < source->cgroup_count && !status; i++)
+		status = scope_add_cgroup(scope, source->cgroup[i], error);
+	for (size_t i = 0; i < source->unit_count && !status; i++)
+		status = scope_add_unit(scope, source->unit[i], error);
+	for (size_t i = 0; i < source->container_count && !status; i++)
+		status = scope_add_container(scope, source->container[i], error);
+	return status;
+}
+
+static int run_live(const struct source *source, struct source_result *result, struct error *error)
+{
+	struct scope_list scope = { 0 };
+	struct sensor_options options = {
+		.harness = source->command,
+		.services = source->service,
+		.service_count = source->service_count,
+		.changes = source->change,
+		.change_count = source->change_count,
+		.existing = source->existing,
+	};
+	struct sensor *sensor = NULL;
+	struct sigaction old[2];
+	char directory[4096] = "";
+	int status;
+
+	if (geteuid())
+		return error_set(error, -EPERM,
+				 "watching the kernel needs root: run it with sudo, or use --replay FILE");
+	status = collect_scope(source, &scope, error);
+	if (!status && source->command) {
+		status = cgroup_make(source->purpose, directory, sizeof(directory), error);
+		if (!status)
+			status = scope_add_directory(&scope, directory, error);
+	}
+	options.cgroups = (const char *const *)scope.directory;
+	options.cgroup_count = scope.count;
+	catch_signals(old);
+	if (!status)
+		status = sensor_open(&options, source->sink, source->owner, &sensor, error);
+	if (!status)
+		status = watch_live(source, sensor, directory, result, error);
+	sensor_close(sensor);
+	restore_signals(old);
+	if (directory[0])
+		runner_clean(directory);
+	scope_free(&scope);
+	return status;
+}
+
+int source_run(const struct source *source, struct source_result *result, struct error *error)
+{
+	*result = (struct source_result) { 0 };
+	if (source->replay)
+		return replay_file(source->replay, source->sink, source->owner, error);
+	return run_live(source, result, error);
+}

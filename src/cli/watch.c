@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/source.h"
+#include "event/ndjson.h"
+#include "judge/judge.h"
+#include "model/model.h"
+#include "model/network.h"
+
+static const char usage[] = "Usage: sombrero watch [-m FILE] [OPTION…] -- CMD…\n"
+			    "       sombrero watch [-m FILE] [OPTION…] --host|--cgroup PATH|--unit NAME|--replay FILE\n"
+			    "\n"
+			    "Reports what the model does not know. Without a model, prints every event.\n"
+			    "\n"
+			    "  -m, --model FILE    the model to judge by; may be repeated: their union counts\n"
+			    "      --json          NDJSON: findings with a model, events without; what --replay reads\n"
+			    "\n" SOURCE_HELP "\n"
+			    "Exit status: 0 nothing deviated, 3 something did, 1 failure, 2 usage or input.\n"
+			    "\n"
+			    "Example: sombrero watch -m web.model --unit nginx\n";
+
+struct watch {
+	struct source source;
+	const char *model_name;
+	struct model *model;
+	struct networks *networks;
+	struct judge *judge;
+	bool json;
+	struct buffer line;
+	uint64_t events;
+};
+
+static int load(struct watch *watch, const char *path)
+{
+	struct error error = { "" };
+	struct model *model = NULL;
+	int status = model_load(path, &model, &error);
+
+	if (status < 0) {
+		say("%s", error.text);
+		return EXIT_USAGE;
+	}
+	if (!watch->model_name)
+		watch->model_name = path;
+	if (!watch->model) {
+		watch->model = model;
+		return 0;
+	}
+	status = model_merge(watch->model, model);
+	model_free(model);
+	return status < 0 ? EXIT_FAILED : 0;
+}
+
+static int parse(struct watch *watch, int argc, char **argv)
+{
+	static const struct option options[] = {
+		SOURCE_OPTIONS, { "model", required_argument, NULL, 'm' }, { "json", no_argument, NULL, 'j' }, { 0 }
+	};
+	int option, status = 0;
+
+	optind = 1;
+	while (!status && (option = getopt_long(argc, argv, "+m:", options, NULL)) != -1) {
+		if (option == 'm')
+			status = load(watch, optarg);
+		else if (option == 'j')
+			watch->json = true;
+		else
+			status = source_option(&watch->source, &command_watch, option, optarg);
+	}
+	return status ? status : source_settle(&watch->source, &command_watch, argc, argv);
+}
+
+/* A line at a time, so that a reader of the pipe sees it at once. */
+static int put_line(struct watch *watch)
+{
+	int status = 0;
+
+	if (watch->line.failed)
+		say("an event was too long to be printed, or memory ran out");
+	else if (fwrite(watch->line.data, 1, watch->line.size, stdout) != watch->line.size || fflush(stdout))
+		status = -errno;
+	buffer_clear(&watch->line);
+	return status;
+}
+
+static int print_finding(void *owner, const struct finding *finding)
+{
+	struct watch *watch = owner;
+
+	if (watch->json)
+		finding_write(&watch->line, finding);
+	else
+		finding_explain(&watch->line, finding, watch->model_name);
+	return put_line(watch);
+}
+
+static int print_event(struct watch *watch, const struct event *event)
+{
+	if (watch->json) {
+		ndjson_write(&watch->line, event);
+	} else {
+		event_summarise(&watch->line, event, watch->networks);
+		buffer_byte(&watch->line, '\n');
+	}
+	return put_line(watch);
+}
+
+static int take(void *owner, const struct event *event)
+{
+	struct watch *watch = owner;
+
+	watch->events++;
+	if (!watch->judge)
+		return print_event(watch, event);
+	if (event->kind == EVENT_LOSS)
+		say("%llu events lost: %s", (unsigned long long)event->loss_count, event->loss_reason);
+	return judge_event(watch->judge, event);
+}
+
+static void ready(void *owner, struct sensor *sensor)
+{
+	struct watch *watch = owner;
+
+	(void)sensor;
+	if (watch->model)
+		say("watching by %s, %zu lines", watch->model_name, model_size(watch->model));
+	else
+		say("watching");
+}
+
+/* The model's services are services from their first exec on, whoever starts them. */
+static int add_service(void *owner, const struct behaviour *sample)
+{
+	struct watch *watch = owner;
+	struct source *source = &watch->source;
+
+	if (sample->context_kind == CONTEXT_SERVICE && source->service_count < SOURCE_LIST_MAX)
+		source->service[source->service_count++] = sample->context_name;
+	return 0;
+}
+
+static int prepare(struct watch *watch)
+{
+	watch->networks = networks_new();
+	if (!watch->networks)
+		return -ENOMEM;
+	networks_add_resolvers(watch->networks, "/etc/resolv.conf");
+	if (!watch->model)
+		return 0;
+	(void)model_each_context(watch->model, add_service, watch);
+	watch->judge = judge_new(watch->model, watch->networks, print_finding, watch);
+	return watch->judge ? 0 : -ENOMEM;
+}
+
+static int conclude(const struct watch *watch, const struct source_result *result)
+{
+	const struct judge_tally *tally;
+
+	if (result->ran_command && WIFEXITED(result->command_status) && WEXITSTATUS(result->command_status))
+		say("%s ended with status %d", watch->source.command[0], WEXITSTATUS(result->command_status));
+	if (!watch->judge)
+		return EXIT_CLEAN;
+	tally = judge_tally(watch->judge);
+	say("%llu events, %llu deviations (%llu more of the same), %llu lost", (unsigned long long)tally->events,
+	    (unsigned long long)tally->deviations, (unsigned long long)tally->repeated,
+	    (unsigned long long)tally->lost);
+	return tally->deviations ? EXIT_DEVIATION : EXIT_CLEAN;
+}
+
+static int watch_all(struct watch *watch)
+{
+	struct error error = { "" };
+	struct source_result result;
+	int status = prepare(watch);
+
+	if (!status)
+		status = source_run(&watch->source, &result, &error);
+	if (status == -EPIPE)
+		return EXIT_CLEAN; /* who read us has seen enough */
+	if (status < 0) {
+		say("%s", error.text[0] ? error.text : strerror(-status));
+		return watch->source.replay && status == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	}
+	return conclude(watch, &result);
+}
+
+static int run(int argc, char **argv)
+{
+	struct watch watch = { .line = BUFFER_INIT(4 * NDJSON_LINE_MAX) };
+	int status = parse(&watch, argc, argv);
+
+	if (!status) {
+		watch.source.purpose = "watch";
+		watch.source.sink = take;
+		watch.source.owner = &watch;
+		watch.source.ready = ready;
+		status = watch_all(&watch);
+	}
+	judge_free(watch.judge);
+	networks_free(watch.networks);
+	model_free(watch.model);
+	buffer_free(&watch.line);
+	return status;
+}
+
+const struct command command_watch = {
+	.name = "watch",
+	.summary = "report what a model does not know, or print events",
+	.usage = usage,
+	.run = run,
+};

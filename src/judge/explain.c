@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Findings and events in words. Everything that came from outside is escaped: it goes to terminals. */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/escape.h"
+#include "event/ndjson.h"
+#include "judge/judge.h"
+
+static void add_escaped(struct buffer *out, const char *text)
+{
+	escape_append(out, text, strlen(text), "");
+}
+
+static void add_time(struct buffer *out, uint64_t time_ns)
+{
+	time_t seconds = (time_t)(time_ns / UINT64_C(1000000000));
+	struct tm parts;
+	char text[32];
+
+	if (!localtime_r(&seconds, &parts) || !strftime(text, sizeof(text), "%H:%M:%S", &parts))
+		return;
+	buffer_printf(out, "%s.%03" PRIu64, text, time_ns / 1000000 % 1000);
+}
+
+static void add_context(struct buffer *out, const struct context *context)
+{
+	buffer_text(out, context_kind_name(context->kind));
+	if (context->name[0]) {
+		buffer_byte(out, ' ');
+		add_escaped(out, context->name);
+	}
+	if (context->container[0]) {
+		buffer_text(out, " in container ");
+		add_escaped(out, context->container);
+	}
+}
+
+static void add_arguments(struct buffer *out, const struct event *event)
+{
+	size_t at = 0;
+
+	while (at < event->argv_size) {
+		size_t length = strnlen(event->argv + at, event->argv_size - at);
+		bool quote = !length || memchr(event->argv + at, ' ', length);
+
+		if (at)
+			buffer_byte(out, ' ');
+		if (quote)
+			buffer_byte(out, '\'');
+		escape_append(out, event->argv + at, length, quote ? "'" : "");
+		if (quote)
+			buffer_byte(out, '\'');
+		at += length + 1;
+	}
+	if (event->flags & EVENT_FLAG_ARGV_TRUNCATED)
+		buffer_printf(out, " … (%" PRIu32 " arguments)", event->argc);
+}
+
+static void add_address(struct buffer *out, int family, const uint8_t *address, uint16_t port)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (!inet_ntop(family, address, text, sizeof(text)))
+		return;
+	buffer_printf(out, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
+}
+
+/* What happened, as a clause without a subject: "started /usr/bin/id". */
+static void add_deed(struct buffer *out, const struct behaviour *behaviour)
+{
+	static const char *const words[BEHAVIOUR_KIND_COUNT][2] = {
+		[BEHAVIOUR_ACCEPT] = { "", " was reached: " },
+		[BEHAVIOUR_CONNECT] = { "", " reached out: " },
+		[BEHAVIOUR_EXEC] = { "started ", "" },
+		[BEHAVIOUR_LISTEN] = { "", " listens: " },
+		[BEHAVIOUR_OWNER] = { "", " runs as " },
+		[BEHAVIOUR_PRIVILEGE] = { "", " gained the rights of " },
+		[BEHAVIOUR_RAW] = { "", " opened a raw socket: " },
+	};
+
+	buffer_text(out, words[behaviour->kind][0]);
+	buffer_text(out, behaviour->program); /* escaped already */
+	buffer_text(out, words[behaviour->kind][1]);
+	buffer_text(out, behaviour->object);
+}
+
+static void add_label(struct buffer *out, const char *label)
+{
+	buffer_printf(out, "  %-8s  ", label);
+}
+
+static void add_actor(struct buffer *out, const struct event *event)
+{
+	add_label(out, "process");
+	buffer_printf(out, "%" PRIu32 " ", event->pid);
+	buffer_text(out, event->program.text);
+	buffer_text(out, " as ");
+	add_escaped(out, event->effective_user);
+	if (event->login_user[0]) {
+		buffer_text(out, ", login ");
+		add_escaped(out, event->login_user);
+	}
+	if (event->session_id != EVENT_NO_ID)
+		buffer_printf(out, ", audit session %" PRIu32, event->session_id);
+	if (event->tty[0])
+		buffer_printf(out, ", %s", event->tty);
+	buffer_byte(out, '\n');
+	if (event->argv_size) {
+		add_label(out, "command");
+		add_arguments(out, event);
+		buffer_byte(out, '\n');
+	}
+}
+
+static void add_lineage(struct buffer *out, const struct event *event)
+{
+	if (!event->lineage_count)
+		return;
+	add_label(out, "lineage");
+	for (unsigned i = event->lineage_count; i--;) {
+		buffer_text(out, event->lineage[i].program[0] ? event->lineage[i].program : "?");
+		if (event->lineage[i].user[0]) {
+			buffer_text(out, " (");
+			add_escaped(out, event->lineage[i].user);
+			buffer_byte(out, ')');
+		}
+		buffer_text(out, i ? " > " : "\n");
+	}
+}
+
+static void add_place(struct buffer *out, const struct event *event)
+{
+	add_label(out, "where");
+	add_escaped(out, event->host);
+	if (event->cwd[0]) {
+		buffer_text(out, ", in ");
+		add_escaped(out, event->cwd);
+	}
+	if (event->cgroup[0]) {
+		buffer_text(out, ", cgroup ");
+		add_escaped(out, event->cgroup);
+	}
+	buffer_byte(out, '\n');
+	if (event->kind == EVENT_CONNECT || event->kind == EVENT_ACCEPT) {
+		add_label(out, "peer");
+		add_address(out, event->family, event->remote_address, event->remote_port);
+		buffer_byte(out, '\n');
+	}
+}
+
+static void add_flags(struct buffer *out, const struct event *event)
+{
+	bool first = true;
+
+	for (unsigned bit = 0; bit < EVENT_FLAG_COUNT; bit++) {
+		if (!(event->flags & 1U << bit))
+			continue;
+		if (first)
+			add_label(out, "note");
+		buffer_printf(out, "%s%s", first ? "" : ", ", event_flag_name(bit));
+		first = false;
+	}
+	if (!first)
+		buffer_byte(out, '\n');
+}
+
+static void add_header_line(struct buffer *out, const struct behaviour *behaviour)
+{
+	buffer_text(out, context_kind_name(behaviour->context_kind));
+	if (behaviour->context_name[0]) {
+		buffer_byte(out, ' ');
+		escape_append(out, behaviour->context_name, strlen(behaviour->context_name), " #()");
+	}
+	if (behaviour->in_container)
+		buffer_text(out, " in container");
+}
+
+static void add_remedy(struct buffer *out, const struct finding *finding, const char *model_name)
+{
+	const struct behaviour *behaviour = &finding->behaviour;
+
+	add_label(out, "why");
+	buffer_text(out, finding->kind == FINDING_BEHAVIOUR ? "the model has no such line for this context\n"
+							    : "the model does not know this context at all\n");
+	add_label(out, "normal?");
+	buffer_printf(out, "then add to %s, below `", model_name);
+	add_header_line(out, behaviour);
+	buffer_printf(out, "`:  %s %s%s%s\n", behaviour_kind_name(behaviour->kind), behaviour->program,
+		      behaviour->object[0] ? "  " : "", behaviour->object);
+}
+
+void finding_explain(struct buffer *out, const struct finding *finding, const char *model_name)
+{
+	static const char *const titles[FINDING_KIND_COUNT] = {
+		[FINDING_BEHAVIOUR] = "DEVIATION",
+		[FINDING_CONTEXT] = "NEW CONTEXT",
+		[FINDING_BENEATH] = "  beneath",
+	};
+	const struct event *event = finding->event;
+
+	add_time(out, event->time_ns);
+	buffer_printf(out, "  %s  ", titles[finding->kind]);
+	add_context(out, &event->context);
+	buffer_text(out, ": ");
+	add_deed(out, &finding->behaviour);
+	buffer_byte(out, '\n');
+	if (finding->kind == FINDING_BENEATH)
+		return;
+	add_actor(out, event);
+	add_lineage(out, event);
+	add_place(out, event);
+	add_flags(out, event);
+	add_remedy(out, finding, model_name);
+}
+
+static void add_ids(struct buffer *out, const struct event *event)
+{
+	buffer_printf(out, "uid %" PRIu32 "/%" PRIu32 " -> %" PRIu32 "/%" PRIu32, event->uid_before, event->euid_before,
+		      event->uid, event->euid);
+	if (event->capabilities != event->capabilities_before)
+		buffer_printf(out, ", capabilities %" PRIx64 " -> %" PRIx64, event->capabilities_before,
+			      event->capabilities);
+}
+
+static void add_network(struct buffer *out, const struct event *event, const struct networks *networks)
+{
+	bool remote = event->kind == EVENT_CONNECT || event->kind == EVENT_ACCEPT;
+	const uint8_t *address = remote ? event->remote_address : event->local_address;
+
+	if (event->family != AF_INET && event->family != AF_INET6) {
+		buffer_text(out, "packet");
+		return;
+	}
+	if (event->protocol == IPPROTO_TCP || event->protocol == IPPROTO_UDP)
+		buffer_text(out, event->protocol == IPPROTO_TCP ? "tcp " : "udp ");
+	else
+		buffer_printf(out, "protocol %u ", event->protocol);
+	add_address(out, event->family, address, remote ? event->remote_port : event->local_port);
+	buffer_printf(out, " (%s)", networks_name(networks, event->family, address));
+	if (event->kind == EVENT_ACCEPT)
+		buffer_printf(out, " on port %u", event->local_port);
+}
+
+static void add_detail(struct buffer *out, const struct event *event, const struct networks *networks)
+{
+	switch (event->kind) {
+	case EVENT_EXEC:
+		add_arguments(out, event);
+		break;
+	case EVENT_EXIT:
+		if (event->exit_signal)
+			buffer_printf(out, "signal %" PRIu32, event->exit_signal);
+		else
+			buffer_printf(out, "code %" PRIu32, event->exit_code);
+		break;
+	case EVENT_PRIVILEGE:
+		add_ids(out, event);
+		break;
+	case EVENT_CONTEXT:
+		buffer_text(out, "was ");
+		add_context(out, &event->context_before);
+		break;
+	case EVENT_CONNECT:
+	case EVENT_ACCEPT:
+	case EVENT_LISTEN:
+	case EVENT_RAW:
+		add_network(out, event, networks);
+		break;
+	default:
+		break;
+	}
+}
+
+void event_summarise(struct buffer *out, const struct event *event, const struct networks *networks)
+{
+	add_time(out, event->time_ns);
+	if (event->kind == EVENT_LOSS) {
+		buffer_printf(out, "  LOST %" PRIu64 ": %s", event->loss_count, event->loss_reason);
+		return;
+	}
+	buffer_printf(out, "  %-9s %-7" PRIu32 " ", event_kind_name(event->kind), event->pid);
+	add_context(out, &event->context);
+	buffer_text(out, "  ");
+	buffer_text(out, event->program.text[0] ? event->program.text : "?");
+	buffer_text(out, "  ");
+	add_detail(out, event, networks);
+}
+
+static void add_json_string(struct buffer *out, const char *text)
+{
+	buffer_byte(out, '"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			buffer_byte(out, '\\');
+		buffer_byte(out, *text);
+	}
+	buffer_byte(out, '"');
+}
+
+/* The texts of a behaviour are escaped already, so JSON needs no more than its quotes. */
+void finding_write(struct buffer *out, const struct finding *finding)
+{
+	const struct behaviour *behaviour = &finding->behaviour;
+	struct buffer name = BUFFER_INIT(8192);
+
+	escape_append(&name, behaviour->context_name, strlen(behaviour->context_name), "");
+	buffer_printf(out, "{\"finding\":\"%s\",\"behaviour\":{\"context\":\"%s\",\"name\":",
+		      finding_kind_name(finding->kind), context_kind_name(behaviour->context_kind));
+	add_json_string(out, buffer_string(&name));
+	buffer_printf(out, ",\"container\":%s,\"kind\":\"%s\",\"program\":", behaviour->in_container ? "true" : "false",
+		      behaviour_kind_name(behaviour->kind));
+	add_json_string(out, behaviour->program);
+	buffer_text(out, ",\"object\":");
+	add_json_string(out, behaviour->object);
+	buffer_text(out, "},\"event\":");
+	ndjson_write(out, finding->event);
+	/* The event ended its line; the finding ends there too. */
+	if (out->size && out->data[out->size - 1] == '\n')
+		out->size--;
+	buffer_text(out, "}\n");
+	buffer_free(&name);
+}

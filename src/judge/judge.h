@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The judge: an event and a model make a finding, or nothing. */
+#ifndef JUDGE_JUDGE_H
+#define JUDGE_JUDGE_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "event/event.h"
+#include "model/model.h"
+#include "model/network.h"
+
+enum finding_kind {
+	FINDING_BEHAVIOUR = 1, /* a known context did what it never did */
+	FINDING_CONTEXT,       /* a context that the model does not know; with the first thing it did */
+	FINDING_BENEATH,       /* what else such a context did: belongs to its FINDING_CONTEXT */
+	FINDING_KIND_COUNT,
+};
+
+struct finding {
+	enum finding_kind kind;
+	const struct event *event;  /* borrowed */
+	struct behaviour behaviour; /* borrowed */
+};
+
+typedef int (*finding_sink)(void *owner, const struct finding *finding);
+
+struct judge_tally {
+	uint64_t events, judged; /* all; those that are behaviours */
+	uint64_t deviations;     /* different ones: each is told once */
+	uint64_t repeated;       /* more of the same */
+	uint64_t lost;           /* things the sensor missed */
+};
+
+/* So many different deviations are told; after that they are only counted. */
+#define JUDGE_DEVIATIONS_MAX 10000
+
+struct judge;
+
+/* Borrows all. NULL when out of memory. */
+struct judge *judge_new(struct model *model, const struct networks *networks, finding_sink sink, void *owner);
+void judge_free(struct judge *judge);
+
+/* An event_sink: 0, -ENOMEM, or what the finding sink returned. */
+int judge_event(void *judge, const struct event *event);
+
+const struct judge_tally *judge_tally(const struct judge *judge);
+
+const char *finding_kind_name(enum finding_kind kind);
+
+/*
+ * A finding as a person reads it: what, which program, in which context, started by whom, where, when, why it deviates, and
+ * what would make it normal in the model called `model_name`. Several lines, escaped.
+ */
+void finding_explain(struct buffer *out, const struct finding *finding, const char *model_name);
+
+/* As one line of NDJSON: {"finding": kind, "behaviour": {…}, "event": {…}}. docs/reference/events.md */
+void finding_write(struct buffer *out, const struct finding *finding);
+
+/* An event in one line for people: time, context, what. Without a newline. */
+void event_summarise(struct buffer *out, const struct event *event, const struct networks *networks);
+
+#endif

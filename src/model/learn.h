@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Learning: events go into a model. What runs in nobody's charge (a test harness, the boot) may later turn out to be a
+ * service, so its behaviours wait: a context event files them where they belong, learner_finish() the rest.
+ */
+#ifndef MODEL_LEARN_H
+#define MODEL_LEARN_H
+
+#include <stdint.h>
+
+#include "event/event.h"
+#include "model/model.h"
+#include "model/network.h"
+
+struct learner;
+
+/* What became of the events so far. */
+struct learner_tally {
+	uint64_t events;
+	uint64_t by_context[CONTEXT_KIND_COUNT];
+	uint64_t lost;    /* things that the sensor missed: a model learned meanwhile may lack lines */
+	uint64_t dropped; /* behaviours of a harness that could not wait, for want of room */
+	uint64_t waiting; /* behaviours that wait for their context */
+};
+
+/* How many behaviours may wait. */
+#define LEARNER_WAITING_MAX 200000
+
+/* Borrows both. NULL when out of memory. */
+struct learner *learner_new(struct model *model, const struct networks *networks);
+void learner_free(struct learner *learner);
+
+/* An event_sink. 0 or -ENOMEM. */
+int learner_event(void *learner, const struct event *event);
+
+/* No more events: what the boot did is learned as the boot's, what the harness did is forgotten. */
+int learner_finish(struct learner *learner);
+
+const struct learner_tally *learner_tally(const struct learner *learner);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/context_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sensor/cgroup.h"
+#include "sensor/unit.h"
+
+/* So many services, units and containers are remembered before those without processes are let go. */
+#define SHARED_SWEEP 256
+
+static const char *const schedulers[] = { "cron", "crond", "anacron", "atd", "fcron" };
+static const char *const known_services[] = { "cron", "crond", "anacron", "atd", "fcron", "sshd" };
+static const char *const known_changes[] = { "apt-daily-upgrade.service", "chef-client.service", "puppet.service",
+					     "puppet-agent.service", "salt-minion.service" };
+static const char *const container_runtimes[] = {
+	"containerd-shim", "containerd-shim-runc-v2", "runc",      "crun",       "conmon",
+	"dockerd",         "systemd-nspawn",          "lxc-start", "lxc-execute"
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool is_one_of(const char *name, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(name, list[i]))
+			return true;
+	}
+	return false;
+}
+
+static char **copy_list(const char *const *list, size_t count)
+{
+	char **copy = calloc(count + 1, sizeof(*copy));
+
+	for (size_t i = 0; copy && i < count; i++)
+		copy[i] = strdup(list[i]);
+	return copy;
+}
+
+static void free_list(char **list, size_t count)
+{
+	for (size_t i = 0; list && i < count; i++)
+		free(list[i]);
+	free(list);
+}
+
+static uint32_t own_namespace(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) ? 0 : (uint32_t)status.st_ino;
+}
+
+int contexts_init(struct contexts *contexts, const struct sensor_options *options, struct users *users)
+{
+	*contexts = (struct contexts) {
+		.users = users,
+		.harness = options->harness,
+		.services = copy_list(options->services, options->service_count),
+		.service_count = options->service_count,
+		.changes = copy_list(options->changes, options->change_count),
+		.change_count = options->change_count,
+		.mount_namespace = own_namespace("/proc/self/ns/mnt"),
+		.pid_namespace = own_namespace("/proc/self/ns/pid"),
+	};
+	return contexts->services && contexts->changes ? 0 : -ENOMEM;
+}
+
+void contexts_free(struct contexts *contexts)
+{
+	for (size_t i = 0; i < contexts->shared_count; i++)
+		context_release(contexts->shared[i]);
+	free(contexts->shared);
+	free_list(contexts->services, contexts->service_count);
+	free_list(contexts->changes, contexts->change_count);
+	*contexts = (struct contexts) { 0 };
+}
+
+const char *contexts_root(const struct contexts *contexts, const struct process *process, char out[32])
+{
+	out[0] = '\0';
+	if (process->mount_namespace && process->mount_namespace != contexts->mount_namespace)
+		(void)snprintf(out, 32, "/proc/%u/root", process->pid);
+	return out;
+}
+
+/* Lets go of what no process is in any more. */
+static void sweep(struct contexts *contexts)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < contexts->shared_count; i++) {
+		if (contexts->shared[i]->references > 1)
+			contexts->shared[kept++] = contexts->shared[i];
+		else
+			context_release(contexts->shared[i]);
+	}
+	contexts->shared_count = kept;
+}
+
+static bool keep_shared(struct contexts *contexts, struct context_node *node)
+{
+	if (contexts->shared_count >= SHARED_SWEEP && contexts->shared_count == contexts->shared_capacity)
+		sweep(contexts);
+	if (contexts->shared_count == contexts->shared_capacity) {
+		size_t capacity = contexts->shared_capacity ? contexts->shared_capacity * 2 : 16;
+		struct context_node **shared = realloc(contexts->shared, capacity * sizeof(*shared));
+
+		if (!shared)
+			return false;
+		contexts->shared = shared;
+		contexts->shared_capacity = capacity;
+	}
+	contexts->shared[contexts->shared_count++] = node;
+	return true;
+}
+
+static struct context_node *new_node(const struct context *context, const char *unit, const char *login)
+{
+	struct context_node *node = context_new(context, unit, login);
+
+	if (node && (context->kind == CONTEXT_SERVICE || context->kind == CONTEXT_JOB))
+		node->scheduler = is_one_of(context->name, schedulers, COUNT(schedulers));
+	return node;
+}
+
+static bool same_context(const struct context *one, const struct context *other)
+{
+	return one->kind == other->kind && !strcmp(one->name, other->name) && !strcmp(one->container, other->container);
+}
+
+/* The one node of that context, unit and login; made when missing. A reference for the caller, or NULL. */
+static struct context_node *shared_node(struct contexts *contexts, const struct context *context, const char *unit,
+					const char *login)
+{
+	struct context_node *node;
+
+	for (size_t i = 0; i < contexts->shared_count; i++) {
+		node = contexts->shared[i];
+		if (same_context(&node->context, context) && !strcmp(node->unit, unit) && !strcmp(node->login, login)) {
+			node->references++;
+			return node;
+		}
+	}
+	node = new_node(context, unit, login);
+	if (node && keep_shared(contexts, node))
+		node->references++;
+	return node;
+}
+
+/* What a choice is made from. */
+struct situation {
+	struct contexts *contexts;
+	struct process *process;
+	const struct origin *origin;
+	const struct context_node *current; /* inherited; NULL where unknown */
+	struct cgroup_facts facts;
+	const char *container;
+	char namespace_name[32];
+};
+
+static enum context_kind current_kind(const struct situation *situation)
+{
+	return situation->current ? situation->current->context.kind : CONTEXT_UNKNOWN;
+}
+
+/* In nobody's charge: what runs there may yet turn out to be a service. */
+static bool is_loose(enum context_kind kind)
+{
+	return kind == CONTEXT_UNKNOWN || kind == CONTEXT_BOOT || kind == CONTEXT_HARNESS;
+}
+
+static const char *own_name(const struct situation *situation)
+{
+	return program_name(&situation->process->image->program);
+}
+
+static const char *caller_name(const struct situation *situation)
+{
+	return situation->origin->caller ? program_name(&situation->origin->caller->program) : "";
+}
+
+/* A context of which there is one on this host, in the situation's container and unit. */
+static struct context_node *shared(const struct situation *situation, enum context_kind kind, const char *name)
+{
+	const struct context context = { .kind = kind, .name = name, .container = situation->container };
+
+	return shared_node(situation->contexts, &context, situation->facts.unit, "");
+}
+
+/* A context that begins with this process: one run of a job or a change. */
+static struct context_node *fresh(const struct situation *situation, enum context_kind kind, const char *name)
+{
+	const struct context context = { .kind = kind, .name = name, .container = situation->container };
+
+	return new_node(&context, situation->facts.unit, "");
+}
+
+/* One login, however many processes it begins with (ssh can multiplex). */
+static struct context_node *login(const struct situation *situation, const char *key)
+{
+	const struct process *process = situation->process;
+	uint32_t uid = process->login_uid != EVENT_NO_ID ? process->login_uid : process->credentials.uid;
+	struct context context = { .kind = CONTEXT_SESSION, .container = situation->container };
+	char root[32];
+
+	context.name = users_name(situation->contexts->users, process->mount_namespace,
+				  contexts_root(situation->contexts, process, root), uid);
+	return shared_node(situation->contexts, &context, situation->facts.unit, key);
+}
+
+/* What the command starts is the harness, whatever the command itself was started from. */
+static struct context_node *choose_harness(const struct situation *situation)
+{
+	if (!situation->contexts->harness || situation->origin->in_scope)
+		return NULL;
+	return shared(situation, CONTEXT_HARNESS, "");
+}
+
+static struct context_node *choose_change(const struct situation *situation)
+{
+	return situation->facts.change[0] ? shared(situation, CONTEXT_CHANGE, situation->facts.change) : NULL;
+}
+
+/*
+ * A login: systemd says so by the scope, or the audit session is another than the parent's. cron sets a login uid and
+ * an audit session too, so what a scheduler starts is none.
+ */
+static struct context_node *choose_session(const struct situation *situation)
+{
+	uint32_t session_id = situation->process->session_id;
+	bool by_audit = session_id != EVENT_NO_ID && session_id != situation->origin->session_id;
+	enum context_kind kind = current_kind(situation);
+	char key[32];
+
+	if (kind == CONTEXT_JOB || (situation->current && situation->current->scheduler))
+		return NULL;
+	if (by_audit) {
+		(void)snprintf(key, sizeof(key), "audit:%u", session_id);
+		return login(situation, key);
+	}
+	if (situation->facts.session && kind != CONTEXT_SESSION)
+		return login(situation, situation->facts.unit);
+	return NULL;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t size = strlen(text), end_size = strlen(end);
+
+	return size >= end_size && !strcmp(text + size - end_size, end);
+}
+
+/* "getty@tty1.service" → "getty" */
+static void unit_base(const char *unit, char out[CGROUP_NAME_MAX])
+{
+	(void)snprintf(out, CGROUP_NAME_MAX, "%s", unit);
+	if (ends_with(out, ".service"))
+		out[strlen(out) - strlen(".service")] = '\0';
+	if (strchr(out, '@') && out[0] != '@')
+		*strchr(out, '@') = '\0';
+}
+
+static bool is_change_unit(const struct contexts *contexts, const char *unit)
+{
+	return is_one_of(unit, known_changes, COUNT(known_changes)) ||
+	       is_one_of(unit, (const char *const *)contexts->changes, contexts->change_count);
+}
+
+/* A systemd unit: its first process settles what it is; the others inherit. */
+static struct context_node *choose_unit(const struct situation *situation)
+{
+	const char *unit = situation->facts.unit;
+	const struct context_node *current = situation->current;
+	char base[CGROUP_NAME_MAX], root[32];
+	struct unit_facts facts;
+	const char *name;
+
+	if (!unit[0] || situation->facts.session)
+		return NULL;
+	if (current && !strcmp(current->unit, unit) && !strcmp(current->context.container, situation->container))
+		return NULL;
+	if (!strcmp(unit, "init.scope"))
+		return shared(situation, CONTEXT_BOOT, "");
+	if (!ends_with(unit, ".service"))
+		return NULL;
+	unit_base(unit, base);
+	if (is_change_unit(situation->contexts, unit))
+		return fresh(situation, CONTEXT_CHANGE, base);
+	unit_read(contexts_root(situation->contexts, situation->process, root), unit, &facts);
+	name = facts.main_program;
+	if (!name[0])
+		name = facts.found || situation->process->image->is_wrapper ? base : own_name(situation);
+	if (facts.job || !facts.found)
+		return fresh(situation, CONTEXT_JOB, name);
+	return shared(situation, CONTEXT_SERVICE, name);
+}
+
+static bool is_runtime(const char *name)
+{
+	return is_one_of(name, container_runtimes, COUNT(container_runtimes));
+}
+
+/*
+ * Across a container's edge. Its main program is a service; who comes in later from outside (docker exec and its like) is a
+ * session. A service, job or session that puts a part of itself into a namespace stays what it is.
+ */
+static struct context_node *choose_container(const struct situation *situation)
+{
+	const struct context_node *current = situation->current;
+	enum context_kind kind = current_kind(situation);
+	bool crosses = !current || strcmp(current->context.container, situation->container);
+	bool from_outside = situation->facts.container[0] || is_runtime(caller_name(situation));
+	const struct image *caller = situation->origin->caller;
+
+	if (!situation->container[0])
+		return NULL;
+	if (crosses && !is_loose(kind) && !from_outside)
+		return fresh(situation, kind, current->context.name);
+	if (!crosses && !is_loose(kind))
+		return NULL;
+	if (situation->process->image->is_wrapper)
+		return shared(situation, kind == CONTEXT_HARNESS ? kind : CONTEXT_BOOT, "");
+	if (situation->process->namespace_pid == 1 || (!crosses && caller && caller->is_wrapper))
+		return shared(situation, CONTEXT_SERVICE, own_name(situation));
+	return crosses && from_outside ? login(situation, "exec") : NULL;
+}
+
+/* at's jobs are read by a shell from its standard input. */
+static bool passes_on(const struct image *image)
+{
+	return image->is_wrapper || image->program.script_kind == SCRIPT_STDIN;
+}
+
+static struct context_node *choose_job(const struct situation *situation)
+{
+	if (!situation->current || !situation->current->scheduler || passes_on(situation->process->image) ||
+	    is_one_of(own_name(situation), schedulers, COUNT(schedulers)))
+		return NULL;
+	return fresh(situation, CONTEXT_JOB, own_name(situation));
+}
+
+static struct context_node *choose_named_service(const struct situation *situation)
+{
+	const struct contexts *contexts = situation->contexts;
+	const char *name = own_name(situation);
+
+	if (!is_loose(current_kind(situation)) || situation->process->image->is_wrapper)
+		return NULL;
+	if (!is_one_of(name, known_services, COUNT(known_services)) &&
+	    !is_one_of(name, (const char *const *)contexts->services, contexts->service_count))
+		return NULL;
+	return shared(situation, CONTEXT_SERVICE, name);
+}
+
+static struct context_node *choose_default(const struct situation *situation)
+{
+	return situation->current ? NULL : shared(situation, CONTEXT_BOOT, "");
+}
+
+static void find_container(struct situation *situation)
+{
+	const struct process *process = situation->process;
+
+	situation->container = situation->facts.container;
+	if (situation->container[0] || !process->pid_namespace ||
+	    process->pid_namespace == situation->contexts->pid_namespace)
+		return;
+	(void)snprintf(situation->namespace_name, sizeof(situation->namespace_name), "pidns:%u",
+		       process->pid_namespace);
+	situation->container = situation->namespace_name;
+}
+
+void contexts_assign(struct contexts *contexts, struct process *process, const struct origin *origin)
+{
+	/* In order of how much is known: what was declared, what the system says, what the ancestry shows. */
+	static struct context_node *(*const choices[])(const struct situation *situation) = {
+		choose_change, choose_harness, choose_session,       choose_container,
+		choose_unit,   choose_job,     choose_named_service, choose_default,
+	};
+	struct situation situation = {
+		.contexts = contexts,
+		.process = process,
+		.origin = origin,
+		.current = process->context,
+	};
+	struct context_node *node = NULL;
+
+	cgroup_parse(process->image->cgroup, &situation.facts);
+	find_container(&situation);
+	for (size_t i = 0; i < COUNT(choices) && !node; i++)
+		node = choices[i](&situation);
+	if (node && node != process->context)
+		process_set_context(process, node, true);
+	context_release(node);
+}
+
+static bool is_loose_process(const struct process *process)
+{
+	return process->image && process->context && is_loose(process->context->context.kind);
+}
+
+/* Up to where the same program was started, and a service of its name. */
+static struct process *found_service(struct contexts *contexts, struct process *process, struct context_node **node)
+{
+	const struct context context = {
+		.kind = CONTEXT_SERVICE,
+		.name = program_name(&process->image->program),
+		.container = process->context->context.container,
+	};
+	struct process *root = process;
+
+	while (root->parent && root->parent->context == process->context && root->parent->image &&
+	       !strcmp(root->parent->image->program.text, process->image->program.text))
+		root = root->parent;
+	*node = shared_node(contexts, &context, process->context->unit, "");
+	return *node ? root : NULL;
+}
+
+struct process *contexts_found_listener(struct contexts *contexts, struct process *process, struct context_node **node)
+{
+	return is_loose_process(process) ? found_service(contexts, process, node) : NULL;
+}
+
+struct process *contexts_found_daemon(struct contexts *contexts, struct process *process, struct context_node **node)
+{
+	const struct process *parent = process->parent;
+
+	if (!is_loose_process(process) || process->context->context.kind != CONTEXT_HARNESS || !parent ||
+	    parent->is_context_root || parent->image != process->image || process->image->is_wrapper)
+		return NULL;
+	return found_service(contexts, process, node);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process table: who lives, what they run, whose child they are, to which context they belong. The dead are kept
+ * while a living descendant needs them for its lineage, and the latest of them for what comes late.
+ */
+#ifndef SENSOR_PROCESS_PRIV_H
+#define SENSOR_PROCESS_PRIV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/table.h"
+#include "event/event.h"
+#include "sombrero/event.h"
+
+/* Beyond this many entries new ones are refused, and counted. */
+#define PROCESS_TABLE_MAX 65536
+/* So many of the dead are kept though nobody needs them. */
+#define PROCESS_DEAD_MAX 1024
+/* A chain of dead ancestors longer than this loses its oldest end. */
+#define PROCESS_LINEAGE_MAX 48
+
+/* What a process runs: shared by all that were forked since the exec. All strings in one allocation. */
+struct image {
+	unsigned references;
+	uint32_t flags; /* EVENT_FLAG_… about the executable and its arguments */
+	struct program program;
+	const char *argv; /* redacted */
+	size_t argv_size;
+	uint32_t argc;
+	const char *cwd;
+	const char *cgroup;
+	bool is_wrapper;
+};
+
+/* A context as it exists on this host; a service's is shared by all its processes. */
+struct context_node {
+	unsigned references;
+	struct context context; /* strings owned */
+	const char *unit;       /* the systemd unit it was made in; "" for none */
+	const char *login;      /* what tells one login from another; "" for other kinds */
+	bool scheduler;         /* cron and its like: what it starts are jobs */
+	unsigned roots;         /* living processes that it began with: none left makes orphans of the others */
+};
+
+struct process {
+	uint32_t pid, namespace_pid;
+	uint64_t start_ns;
+	struct process *parent; /* counted; NULL where unknown or cut */
+	struct image *image;    /* counted; NULL where nothing is known */
+	struct context_node *context;
+	struct sombrero_credentials credentials;
+	const char *user, *effective_user, *group; /* owned by the cache of names; NULL: not looked up yet */
+	uint32_t login_uid, session_id;
+	uint32_t tty_major, tty_minor;
+	uint32_t mount_namespace, pid_namespace, net_namespace, user_namespace;
+	unsigned references; /* by children, and by the table */
+	bool dead;
+	bool in_scope;
+	bool is_context_root;
+	struct process *younger, *older; /* the list of all, by when they were met */
+};
+
+struct process_table {
+	struct table by_pid; /* living and lately dead; one entry a pid, the latest */
+	size_t living, dead;
+	struct process *oldest, *youngest;
+	uint64_t refused; /* had no room */
+};
+
+void process_table_init(struct process_table *table);
+void process_table_free(struct process_table *table);
+
+/* The process of that pid that began then; start_ns 0 takes whoever has the pid. NULL where unknown. */
+struct process *process_find(const struct process_table *table, uint32_t pid, uint64_t start_ns);
+
+/* A new entry, child of `parent` (may be NULL), which gives it its image, context and ids. NULL: no room. */
+struct process *process_add(struct process_table *table, uint32_t pid, uint64_t start_ns, struct process *parent);
+
+/* Marks it dead and lets go of what nobody needs. */
+void process_end(struct process_table *table, struct process *process);
+
+/* Replaces what it runs; takes the caller's reference. */
+void process_set_image(struct process *process, struct image *image);
+/* Moves it to a context, which may be NULL; adds a reference. `is_root`: the context begins with it. */
+void process_set_context(struct process *process, struct context_node *context, bool is_root);
+
+/* The facts an image is made from; borrowed. */
+struct image_facts {
+	const char *exe, *called, *cwd, *cgroup;
+	const char *argv;
+	size_t argv_size;
+	uint32_t argc;
+	uint32_t record_flags; /* SOMBRERO_… of an exec record */
+};
+
+/* Classifies the program and redacts its arguments. One reference, for the caller. NULL when out of memory. */
+struct image *image_new(const struct image_facts *facts);
+void image_release(struct image *image);
+
+/* One reference, for the caller. NULL when out of memory. */
+struct context_node *context_new(const struct context *context, const char *unit, const char *login);
+void context_release(struct context_node *node);
+
+#endif

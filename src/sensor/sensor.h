@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sensor: what the kernel sees of a host or of some cgroups, as events with their actor and
+ * context. One source of events for the command line and the agent; replay.h is the other.
+ */
+#ifndef SENSOR_SENSOR_H
+#define SENSOR_SENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "event/event.h"
+
+struct sensor;
+
+struct sensor_options {
+	/* Directories in the cgroup2 tree whose subtrees are watched; none: the whole host. Borrowed until sensor_open returns. */
+	const char *const *cgroups;
+	size_t cgroup_count;
+	/* What has no better context belongs to a test harness (CONTEXT_HARNESS), not to the boot. */
+	bool harness;
+	/* Programs (program_name) that are services wherever a harness or the boot starts them. */
+	const char *const *services;
+	size_t service_count;
+	/* Names of units (chef-client.service) that are changes. Added to the built-in ones. */
+	const char *const *changes;
+	size_t change_count;
+	/* Report what was there before as events with EVENT_FLAG_EXISTING: processes in scope, and what they listen on. */
+	bool existing;
+};
+
+/* The built-in limit of cgroups in one scope. */
+#define SENSOR_CGROUPS_MAX 64
+
+/*
+ * Loads and attaches everything and takes the state at start. `sink` is called from within sensor_open and sensor_poll
+ * only. Needs root. Errors: -EPERM, -ENOTSUP (no BTF, no cgroup2, a kernel that lacks a hook), -ENOENT (no such
+ * cgroup), each with a text that says what to do; nothing stays attached.
+ */
+int sensor_open(const struct sensor_options *options, event_sink sink, void *owner, struct sensor **out,
+		struct error *error);
+
+/*
+ * Waits until there may be something, at most `timeout_ms`, then hands all there is to the sink. Returns 0, or what the
+ * sink returned, or a negative errno.
+ */
+int sensor_poll(struct sensor *sensor, int timeout_ms);
+
+/* Hands over what is in the ring now, without waiting. */
+int sensor_drain(struct sensor *sensor);
+
+void sensor_close(struct sensor *sensor);
+
+/* A hook or a look: what it is for, and whether it works. */
+struct sensor_part {
+	const char *name; /* "exec", "connect", "module load" … */
+	bool on;
+	const char *why_not;   /* "" when on */
+	uint64_t runs, run_ns; /* only while kernel.bpf_stats_enabled is 1; otherwise 0 */
+};
+
+struct sensor_loss {
+	const char *reason;
+	uint64_t count;
+};
+
+#define SENSOR_PARTS_MAX  32
+#define SENSOR_LOSSES_MAX 32
+
+struct sensor_status {
+	struct sensor_part part[SENSOR_PARTS_MAX];
+	unsigned part_count;
+	struct sensor_loss loss[SENSOR_LOSSES_MAX]; /* every reason, also those that are 0 */
+	unsigned loss_count;
+	uint64_t records;      /* taken from the ring */
+	uint64_t events;       /* handed to the sink */
+	size_t processes;      /* in the table, alive */
+	size_t processes_dead; /* kept to explain what comes late */
+	size_t ring_bytes;
+	size_t map_bytes; /* what the kernel says of our maps, the ring included */
+};
+
+void sensor_status(struct sensor *sensor, struct sensor_status *out);
+
+#endif
