@@ -443,7 +443,8 @@ static bool is_exact(struct text path)
 {
 	static const char *const writable[] = { "/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/" };
 
-	if (!path.size || path.at[0] != '/')
+	/* One that was cut ends in '/'; what made it exact may be gone. */
+	if (!path.size || path.at[0] != '/' || path.at[path.size - 1] == '/')
 		return true;
 	for (size_t i = 0; i < sizeof(writable) / sizeof(*writable); i++) {
 		if (begins(path, writable[i]))

@@ -93,10 +93,21 @@ static const char *word_fault(const char *text, size_t size, size_t *at)
 			return "\\\\ or \\xHH (in lower case, and only for what needs it)";
 		if (text[i] == ' ')
 			return "\\x20 for a blank";
-		if (size - i >= 3 && memcmp(text + i, "***", 3) == 0)
-			return "* or **";
 	}
 	return NULL;
+}
+
+/* The same, for a word in which stars mean something. */
+static const char *pattern_fault(const char *text, size_t size, size_t *at)
+{
+	const char *fault = word_fault(text, size, at);
+
+	for (size_t i = 0; i + 2 < size && !fault; i++) {
+		*at = i;
+		if (memcmp(text + i, "***", 3) == 0)
+			fault = "* or **";
+	}
+	return fault;
 }
 
 /* ---- programs ---- */
@@ -114,7 +125,7 @@ const char *grammar_program_fault(const char *program, size_t *at)
 	*at = 0;
 	if (!begins(program, "/") && !begins(program, "*") && !begins(program, "?") && !begins(program, "memfd:"))
 		return "a program: an absolute path, memfd:NAME or a pattern";
-	fault = word_fault(program, size, at);
+	fault = pattern_fault(program, size, at);
 	if (fault)
 		return fault;
 	if (close && (!open || close < open || close[1])) {
@@ -260,7 +271,7 @@ static const char *object_word_fault(word_rule rule, struct word word, struct wo
 	if (!fault && word.size && word.text[0] == '#')
 		fault = "\\x23 for '#'";
 	if (!fault)
-		fault = word_fault(word.text, word.size, &inside);
+		fault = pattern_fault(word.text, word.size, &inside);
 	*at += inside;
 	return fault;
 }
@@ -486,12 +497,13 @@ static int read_name(struct parser *parser, struct word word)
 	size_t at = 0;
 	const char *fault = word_fault(word.text, word.size, &at);
 
-	/* Stars in names mean nothing. */
-	if (fault && word.text[at] != '*')
+	for (size_t i = 0; i < word.size && !fault; i++) {
+		at = i;
+		if (memchr("#()", word.text[i], 3))
+			fault = "\\x23 for '#', \\x28 for '(', \\x29 for ')'";
+	}
+	if (fault)
 		return expected(parser, word, word.text + at, fault);
-	at = strcspn(word.text, "#()");
-	if (at < word.size)
-		return expected(parser, word, word.text + at, "\\x23 for '#', \\x28 for '(', \\x29 for ')'");
 	buffer_clear(&parser->context_name);
 	if (word.size < 4 * BEHAVIOUR_NAME_MAX)
 		(void)escape_decode(&parser->context_name, word.text, word.size);
