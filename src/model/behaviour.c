@@ -47,16 +47,26 @@ static bool is_modelled(enum context_kind kind)
 	return kind == CONTEXT_BOOT || kind == CONTEXT_SERVICE || kind == CONTEXT_JOB;
 }
 
-/* A name can be a script's (app.3f2a9c1b77aa01.js), so it is normalised like one. */
-static const char *context_name(const struct context *context, struct behaviours *out)
+bool behaviour_of_context(const struct context *context, char name[BEHAVIOUR_NAME_MAX], struct behaviour *out)
 {
+	if (!is_modelled(context->kind))
+		return false;
+	*out = (struct behaviour) {
+		.context_kind = context->kind,
+		.context_name = name,
+		.in_container = context->container[0] != '\0',
+	};
+	name[0] = '\0';
 	if (context->kind == CONTEXT_BOOT)
-		return "";
-	normalise_path(context->name, out->name, sizeof(out->name));
-	return out->name[0] ? out->name : "?";
+		return true;
+	/* A name can be a script's (app.3f2a9c1b77aa01.js), so it is normalised like one. */
+	normalise_path(context->name, name, BEHAVIOUR_NAME_MAX);
+	if (!name[0])
+		memcpy(name, "?", 2);
+	return true;
 }
 
-/* As program_fault() wants it: bytes that don't fit are escaped, what is no class loses its parentheses. */
+/* As grammar_program_fault() wants it: bytes that don't fit are escaped, what is no class loses its parentheses. */
 static void clean_program(const char *text, struct buffer *out)
 {
 	const char *open = strchr(text, '('), *end = text + strlen(text);
@@ -250,15 +260,14 @@ static void add_net(struct behaviours *out, const struct behaviour *common, cons
 
 void behaviours_of(const struct event *event, const struct networks *networks, struct behaviours *out)
 {
-	struct behaviour common = { .context_kind = event->context.kind, .program = out->program };
+	struct behaviour common;
 	struct buffer object;
 
 	out->count = 0;
-	if (!is_modelled(event->context.kind) || !has_behaviour(event))
+	if (!has_behaviour(event) || !behaviour_of_context(&event->context, out->name, &common))
 		return;
-	common.in_container = event->context.container[0] != '\0';
-	common.context_name = context_name(&event->context, out);
 	set_program(event->program.text, out->program);
+	common.program = out->program;
 	if (event->kind == EVENT_EXEC)
 		(void)add(out, &common, BEHAVIOUR_EXEC);
 	if (event->kind == EVENT_EXEC || event->kind == EVENT_PRIVILEGE) {

@@ -53,6 +53,12 @@ struct behaviours {
  */
 void behaviours_of(const struct event *event, const struct networks *networks, struct behaviours *out);
 
+/*
+ * The context part of a behaviour: its kind, its name (in `name`, or "") and whether it is in a container; the rest of
+ * `out` is cleared. False for a context that is never modelled. What behaviours_of() does for its events.
+ */
+bool behaviour_of_context(const struct context *context, char name[BEHAVIOUR_NAME_MAX], struct behaviour *out);
+
 /* Order of models: context kind, name, container, behaviour kind, program, object; bytewise. */
 int behaviour_compare(const struct behaviour *one, const struct behaviour *other);
 

@@ -180,17 +180,16 @@ static int file_as(struct learner *learner, const struct loose *loose, const str
 static int settle(struct learner *learner, const struct event *event)
 {
 	const struct loose key = { .pid = event->pid, .start_ns = event->start_ns };
-	const struct behaviour context = {
-		.context_kind = event->context.kind,
-		.context_name = event->context.name,
-		.in_container = event->context.container[0],
-	};
 	struct loose *loose = table_remove(&learner->loose, loose_hash(&key), &key);
-	int status;
+	char name[BEHAVIOUR_NAME_MAX];
+	struct behaviour context;
+	int status = 0;
 
 	if (!loose)
 		return 0;
-	status = file_as(learner, loose, &context);
+	/* What turns out to be a session's or a change's is not learned. */
+	if (behaviour_of_context(&event->context, name, &context))
+		status = file_as(learner, loose, &context);
 	loose_free(learner, loose);
 	return status;
 }

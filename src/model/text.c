@@ -499,7 +499,7 @@ static int read_name(struct parser *parser, struct word word)
 
 	for (size_t i = 0; i < word.size && !fault; i++) {
 		at = i;
-		if (memchr("#()", word.text[i], 3))
+		if (strchr("#()", word.text[i]))
 			fault = "\\x23 for '#', \\x28 for '(', \\x29 for ')'";
 	}
 	if (fault)
