@@ -29,11 +29,14 @@ static __always_inline char *exec_tail(struct exec_scratch *scratch, __u32 offse
 static __always_inline __u32 exec_add_path(struct exec_scratch *scratch, __u32 offset, const struct path_walk *walk)
 {
 	char *to = exec_tail(scratch, offset);
-	__u32 start = walk->start, size;
+	__u64 start = walk->start, size;
 
+	/* 64 bits wide and opaque to clang: the verifier of 6.1 loses the bounds of a 32-bit copy. */
+	barrier_var(start);
 	if (!to || start >= SOMBRERO_PATH_MAX)
 		return 0;
 	size = SOMBRERO_PATH_MAX - start;
+	barrier_var(size);
 	if (size > SOMBRERO_PATH_MAX)
 		return 0;
 	if (bpf_probe_read_kernel(to, size, scratch->path.text + start))

@@ -27,3 +27,20 @@ step kernel uname -r
 step prepare prepare
 step btf stat -c %s /sys/kernel/btf/vmlinux
 step filesystems stat -f -c %T /sys/fs/cgroup /sys/fs/bpf
+
+# What the sensor must see on every kernel: a program, a connection at both of its ends, a datagram and its answer's port.
+acts() {
+	local sombrero=$SOMBRERO_PLAIN_BUILD/src/sombrero
+	# shellcheck disable=SC2016 # expanded by the shell that is watched
+	timeout 100 "$sombrero" watch --json -- sh -c '
+		nc -l 127.0.0.1 4242 >/dev/null & tcp=$!
+		nc -u -l -W 1 127.0.0.1 4243 >/dev/null & udp=$!
+		sleep 1
+		echo hello | nc -N 127.0.0.1 4242
+		echo hello | nc -u -w 1 127.0.0.1 4243
+		/usr/bin/id -u
+		wait $tcp
+		kill $udp 2>/dev/null; true'
+}
+step acts acts
+step status timeout 100 "$SOMBRERO_PLAIN_BUILD/src/sombrero" status

@@ -3,6 +3,7 @@
 # timeout: 1200
 """Sombrero on the kernels of Debian 12 and its backports, as guests: what guest.sh does there, judged here."""
 
+import json
 import os
 import pathlib
 import unittest
@@ -44,6 +45,39 @@ class Kernel:
     def test_has_what_the_sensor_attaches_to(self):
         self.output("prepare")
         self.assertEqual(self.output("filesystems").split(), ["cgroup2fs", "bpf_fs"])
+
+    def events(self, **wanted):
+        lines = [line for line in self.output("acts").splitlines() if line.startswith("{")]
+        events = [json.loads(line) for line in lines]
+        self.assertTrue(events, "the sensor printed nothing")
+        return [event for event in events if all(event.get(name) == value for name, value in wanted.items())]
+
+    def test_sees_a_program_started(self):
+        (event,) = self.events(kind="exec", exe="/usr/bin/id")
+        self.assertEqual(event["argv"], ["/usr/bin/id", "-u"])
+        self.assertEqual(event["lineage"][0]["program"], "/usr/bin/dash(-c)")
+
+    def test_sees_a_connection_at_both_ends(self):
+        (connect,) = self.events(kind="connect", protocol="tcp")
+        self.assertEqual((connect["remote_address"], connect["remote_port"]), ("127.0.0.1", 4242))
+        (accept,) = self.events(kind="accept", protocol="tcp")
+        self.assertEqual(accept["local_port"], 4242)
+        self.assertEqual(accept["program"], connect["program"])
+        self.assertNotEqual(accept["pid"], connect["pid"])
+
+    def test_sees_who_listens(self):
+        ports = {(event["protocol"], event["local_port"]) for event in self.events(kind="listen")}
+        self.assertEqual(ports, {("tcp", 4242), ("udp", 4243)})
+
+    def test_sees_a_datagram_come_in(self):
+        accepts = self.events(kind="accept", protocol="udp", local_port=4243)
+        self.assertTrue(accepts)
+
+    def test_every_part_that_can_work_is_on(self):
+        parts = self.output("status").split("\n")
+        on = [line.split("  ")[1] for line in parts if line.endswith("  on")]
+        self.assertIn("state at start", on)
+        self.assertEqual(len(on), 12, parts)
 
 
 class Linux_6_1(Kernel, unittest.TestCase):
