@@ -411,12 +411,12 @@ static bool resolve_program(int root, const char *path, char *out, size_t size)
 	return start[0] == '#' && start[1] == '!';
 }
 
-/* "" when it is too long or holds a variable or specifier that we can't fill in. */
+/* "" when it is no file's name, too long, or holds a variable or specifier that we can't fill in. */
 static void set_main_program(struct unit_facts *out, const char *name)
 {
 	size_t length = strlen(name);
 
-	if (length < sizeof(out->main_program) && !strpbrk(name, "$%"))
+	if (length < sizeof(out->main_program) && !strpbrk(name, "$%/"))
 		memcpy(out->main_program, name, length + 1);
 }
 
