@@ -474,7 +474,7 @@ static int read_time(const struct reading *reading, const json_t *value, void *a
 	static const char expected[] = "a time like 2026-11-24T11:35:46.123456789Z, from 1970 to 2554";
 	const char *text = json_string_value(value);
 	struct tm part = { 0 };
-	uint64_t fraction;
+	uint64_t fraction, time_ns;
 	int64_t seconds;
 
 	text = take_digits(text, 4, '-', &part.tm_year);
@@ -488,9 +488,10 @@ static int read_time(const struct reading *reading, const json_t *value, void *a
 	part.tm_year -= 1900;
 	part.tm_mon -= 1;
 	seconds = seconds_of(part);
-	if (seconds < 0 || (uint64_t)seconds >= UINT64_MAX / NANOSECONDS)
+	if (seconds < 0 || __builtin_mul_overflow((uint64_t)seconds, NANOSECONDS, &time_ns) ||
+	    __builtin_add_overflow(time_ns, fraction, &time_ns))
 		return wrong(reading, expected);
-	*(uint64_t *)at = (uint64_t)seconds * NANOSECONDS + fraction;
+	*(uint64_t *)at = time_ns;
 	return 0;
 }
 
@@ -960,7 +961,8 @@ int ndjson_read(struct ndjson_reader *reader, const char *line, size_t size, str
 	if (!object)
 		return not_json(&wrong_json, error);
 	event_init(&read, EVENT_EXEC);
-	status = read_fields(&reading, object);
+	status = json_is_object(object) ? read_fields(&reading, object)
+					: error_set(error, -EINVAL, "expected a JSON object");
 	json_decref(object);
 	if (status == 0)
 		*event = read;

@@ -573,6 +573,11 @@ bool program_is_shell(const char *base)
 	return interpreter && (interpreter->traits & IS_SHELL || strcmp(interpreter->name, "fish") == 0);
 }
 
+bool program_is_interpreter(const char *base)
+{
+	return find_interpreter(base) != NULL;
+}
+
 /* Where anyone may put a file, a name says nothing about what it is. */
 static bool is_anyones(const char *exe)
 {

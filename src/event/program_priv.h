@@ -10,6 +10,7 @@ const char *program_base(const char *path);
 
 /* `base` is a base name. */
 bool program_is_shell(const char *base);
+bool program_is_interpreter(const char *base);
 bool program_passes_on(const char *base);
 
 #endif
