@@ -44,6 +44,7 @@ static _Noreturn void become_command(char **command, const char *directory, int 
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGPIPE, &action, NULL);
 	status = write_text(directory, "cgroup.procs", "0");
 	if (!status) {
 		(void)execvp(command[0], command);
