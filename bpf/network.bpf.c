@@ -91,6 +91,8 @@ static __always_inline int report_address(struct bpf_sock_addr *ctx, __u16 type,
 	record->cookie = bpf_get_socket_cookie(ctx);
 	if (ctx->sk)
 		record->local_port = ctx->sk->src_port;
+	if (type == SOMBRERO_ACCEPT)
+		record->header.flags = SOMBRERO_NET_ASKED;
 	bpf_ringbuf_submit(record, wakeup());
 	return ALLOW;
 }
@@ -180,6 +182,7 @@ static __always_inline int report_bound(struct bpf_sock *ctx, __u8 family)
 		return ALLOW;
 	record->protocol = ctx->protocol;
 	record->family = put_address(record->local, local, family);
+	record->header.flags = SOMBRERO_NET_ASKED;
 	record->local_port = ctx->src_port;
 	record->cookie = bpf_get_socket_cookie(ctx);
 	bpf_ringbuf_submit(record, wakeup());
@@ -261,6 +264,7 @@ static __always_inline void report_listen(struct sock *sk)
 		return;
 	put_sock(record, sk);
 	record->cookie = state ? state->listener_cookie : 0;
+	record->header.flags = state && state->flags & SOCKET_ASKED ? SOMBRERO_NET_ASKED : 0;
 	bpf_ringbuf_submit(record, wakeup());
 }
 
@@ -274,7 +278,7 @@ static __always_inline void report_arrival(struct sock *sk, struct socket_state 
 		return;
 	record->header.tgid = state->listener_tgid;
 	record->header.start_ns = state->listener_start_ns;
-	record->header.flags = SOMBRERO_NET_IN_NAME;
+	record->header.flags = SOMBRERO_NET_IN_NAME | (state->flags & SOCKET_ASKED ? SOMBRERO_NET_ASKED : 0);
 	put_sock(record, sk);
 	record->cookie = state->listener_cookie;
 	bpf_ringbuf_submit(record, wakeup());
@@ -312,7 +316,7 @@ static __always_inline void report_taken(const struct sock *sk, struct socket_st
 	record = net_begin(SOMBRERO_ACCEPT);
 	if (!record)
 		return;
-	record->header.flags = SOMBRERO_NET_BY_READER;
+	record->header.flags = SOMBRERO_NET_BY_READER | (state->flags & SOCKET_ASKED ? SOMBRERO_NET_ASKED : 0);
 	put_sock(record, sk);
 	record->cookie = state->listener_cookie;
 	bpf_ringbuf_submit(record, wakeup());

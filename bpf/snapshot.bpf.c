@@ -62,7 +62,7 @@ static __always_inline void fill_sock(struct sombrero_net *record, const struct 
 }
 
 /* What a socket is to us: a record type, or 0. */
-static __always_inline __u16 socket_type(const struct sock *sk, __u16 family)
+static __always_inline __u16 socket_type(const struct sock *sk, __u16 family, bool asked)
 {
 	__u16 protocol = BPF_CORE_READ(sk, sk_protocol), type = BPF_CORE_READ(sk, sk_type);
 
@@ -74,7 +74,7 @@ static __always_inline __u16 socket_type(const struct sock *sk, __u16 family)
 		return SOMBRERO_RAW;
 	if (protocol == IPPROTO_TCP && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return SOMBRERO_LISTEN;
-	if (protocol == IPPROTO_UDP && BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+	if (protocol == IPPROTO_UDP && asked)
 		return SOMBRERO_LISTEN;
 	return 0;
 }
@@ -88,9 +88,9 @@ static __always_inline void adopt(struct sock *sk, const struct sombrero_net *re
 		lose(SOMBRERO_LOSS_STORAGE);
 		return;
 	}
-	if (record->protocol != IPPROTO_TCP) {
+	if (record->header.flags & SOMBRERO_NET_ASKED)
 		state->flags |= SOCKET_ASKED;
-	} else if (!(state->flags & SOCKET_LISTENER)) {
+	if (record->protocol == IPPROTO_TCP && !(state->flags & SOCKET_LISTENER)) {
 		state->listener_tgid = record->header.tgid;
 		state->listener_start_ns = record->header.start_ns;
 		state->listener_cookie = record->cookie;
@@ -107,6 +107,7 @@ int each_file(struct bpf_iter__task_file *ctx)
 	struct socket *socket;
 	struct sock *sk;
 	__u16 family, type;
+	bool asked;
 
 	if (!task || !file || BPF_CORE_READ(task, tgid) != BPF_CORE_READ(task, pid))
 		return 0;
@@ -117,11 +118,13 @@ int each_file(struct bpf_iter__task_file *ctx)
 	if (!sk)
 		return 0;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	type = socket_type(sk, family);
+	asked = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK;
+	type = socket_type(sk, family, asked);
 	if (!type)
 		return 0;
 	header_fill(&record.header, type, sizeof(record), task);
-	record.header.flags = SOMBRERO_NET_BEFORE | (family == AF_PACKET ? SOMBRERO_NET_PACKET : 0);
+	record.header.flags = SOMBRERO_NET_BEFORE | (family == AF_PACKET ? SOMBRERO_NET_PACKET : 0) |
+			      (asked ? SOMBRERO_NET_ASKED : 0);
 	fill_sock(&record, sk, family);
 	record.cookie = BPF_CORE_READ(file, f_inode, i_ino);
 	if (type == SOMBRERO_LISTEN)

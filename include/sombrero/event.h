@@ -51,6 +51,7 @@ struct sombrero_header {
 #define SOMBRERO_NET_BY_READER 0x0200U /* accept: tgid read from or closed a connection it inherited */
 #define SOMBRERO_NET_BEFORE    0x0400U /* the socket was there before the sensor */
 #define SOMBRERO_NET_PACKET    0x0800U /* raw: AF_PACKET, seen by looking, not by a hook */
+#define SOMBRERO_NET_ASKED     0x1000U /* listen, accept: the program asked for this local port */
 
 struct sombrero_credentials {
 	__u32 uid, euid, suid, fsuid;

@@ -15,7 +15,8 @@
 #include "event/event.h"
 #include "sensor/sensor.h"
 
-#define SOURCE_LIST_MAX 64
+#define SOURCE_LIST_MAX     64
+#define SOURCE_SERVICES_MAX 1024 /* a model names its services, too */
 
 struct source {
 	bool host;
@@ -26,7 +27,7 @@ struct source {
 	size_t unit_count;
 	const char *container[SOURCE_LIST_MAX];
 	size_t container_count;
-	const char *service[SOURCE_LIST_MAX];
+	const char *service[SOURCE_SERVICES_MAX];
 	size_t service_count;
 	const char *change[SOURCE_LIST_MAX];
 	size_t change_count;

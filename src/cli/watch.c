@@ -140,7 +140,7 @@ static int add_service(void *owner, const struct behaviour *sample)
 	struct watch *watch = owner;
 	struct source *source = &watch->source;
 
-	if (sample->context_kind == CONTEXT_SERVICE && source->service_count < SOURCE_LIST_MAX)
+	if (sample->context_kind == CONTEXT_SERVICE && source->service_count < SOURCE_SERVICES_MAX)
 		source->service[source->service_count++] = sample->context_name;
 	return 0;
 }

@@ -215,14 +215,15 @@ static bool is_name_byte(char byte)
 	return is_alnum(byte) || byte == '_' || byte == '-' || byte == '.';
 }
 
-/* The first of `list`, words separated by blanks, for which `match` holds. */
+/* Does `match` hold for one of `list`, words with one blank between them? None is longer than what it matches. */
 static bool is_listed(const char *list, struct slice word, bool (*match)(struct slice word, struct slice listed))
 {
-	size_t size;
+	for (const char *end; *list; list = *end ? end + 1 : end) {
+		struct slice listed;
 
-	for (; *list; list += size + strspn(list + size, " ")) {
-		size = strcspn(list, " ");
-		if (match(word, slice_of(list, size)))
+		end = strchrnul(list, ' ');
+		listed = slice_of(list, (size_t)(end - list));
+		if (listed.size <= word.size && match(word, listed))
 			return true;
 	}
 	return false;
@@ -235,13 +236,15 @@ static bool match_equal(struct slice word, struct slice listed)
 
 static bool match_ending(struct slice word, struct slice listed)
 {
-	return word.size >= listed.size && strncasecmp(word.at + word.size - listed.size, listed.at, listed.size) == 0;
+	return strncasecmp(word.at + word.size - listed.size, listed.at, listed.size) == 0;
 }
 
 static bool match_part(struct slice word, struct slice listed)
 {
+	char first = *listed.at; /* in lower case, as all that is listed */
+
 	for (size_t i = 0; i + listed.size <= word.size; i++) {
-		if (strncasecmp(word.at + i, listed.at, listed.size) == 0)
+		if ((word.at[i] | 0x20) == first && strncasecmp(word.at + i, listed.at, listed.size) == 0)
 			return true;
 	}
 	return false;
@@ -251,7 +254,7 @@ static bool match_part(struct slice word, struct slice listed)
 static bool match_program(struct slice word, struct slice listed)
 {
 	if (listed.at[listed.size - 1] == '*')
-		return word.size >= listed.size && memcmp(word.at, listed.at, listed.size - 1) == 0;
+		return memcmp(word.at, listed.at, listed.size - 1) == 0;
 	return word.size == listed.size && memcmp(word.at, listed.at, word.size) == 0;
 }
 
@@ -318,6 +321,14 @@ static struct slice next_word(struct slice *name)
 	return word;
 }
 
+/* Most names have nothing of what any name that tells has, which is cheap to see. */
+static bool may_tell(struct slice name)
+{
+	static const char stems[] = "pass pwd psk secret token key cred bearer auth";
+
+	return is_listed(stems, name, match_part);
+}
+
 /* `variable`: NAME=value rather than an option; there a last word "auth" tells too. */
 static enum telling name_tells(struct slice name, bool variable)
 {
@@ -328,6 +339,8 @@ static enum telling name_tells(struct slice name, bool variable)
 		return TELLS_NOTHING;
 	if (name.size > NAME_MAX_SIZE)
 		name = slice_from(name, name.size - NAME_MAX_SIZE);
+	if (!may_tell(name))
+		return TELLS_NOTHING;
 	while ((word = next_word(&name)).size) {
 		now = word_tells(last, word);
 		if (now != TELLS_NOTHING)
@@ -462,18 +475,27 @@ static bool has_needed(struct slice text, char needs)
 	return false;
 }
 
+static size_t token_span(const struct token *token, struct slice text, size_t from, size_t most)
+{
+	size_t end = from;
+
+	while (end < text.size && end - from < most && (is_alnum(text.at[end]) || strchr(token->extra, text.at[end])))
+		end++;
+	return end - from;
+}
+
 /* The length of the token that starts `text`, or 0. */
 static size_t token_length(const struct token *token, struct slice text)
 {
-	size_t prefix = strlen(token->prefix), size = prefix;
+	size_t prefix = strlen(token->prefix), size;
 
 	if (*text.at != *token->prefix || !slice_starts(text, token->prefix))
 		return 0;
-	while (size < text.size && (is_alnum(text.at[size]) || strchr(token->extra, text.at[size])))
-		size++;
-	if (size - prefix < token->minimum || !has_needed(slice_of(text.at + prefix, size - prefix), token->needs))
+	/* Its beginning decides, so that many prefixes in a row are not each read to the end. */
+	size = token_span(token, text, prefix, token->minimum + 64);
+	if (size < token->minimum || !has_needed(slice_of(text.at + prefix, size), token->needs))
 		return 0;
-	return size;
+	return prefix + token_span(token, text, prefix, text.size);
 }
 
 static struct range token_at(struct slice text, size_t i)

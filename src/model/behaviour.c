@@ -147,18 +147,31 @@ static void append_user(struct buffer *out, const char *user, uint32_t id)
 	}
 }
 
-static void append_net(struct buffer *out, const struct event *event, uint16_t port, const char *network)
+/* A local port that a program asked for is its own, however high; any other high one is chance. */
+static void append_port(struct buffer *out, const struct event *event)
+{
+	bool connects = event->kind == EVENT_CONNECT;
+	uint16_t port = connects ? event->remote_port : event->local_port;
+	char text[16];
+
+	if (!connects && event->flags & EVENT_FLAG_PORT_ASKED) {
+		buffer_printf(out, "%u", port);
+		return;
+	}
+	normalise_port(port, text, sizeof(text));
+	buffer_text(out, text);
+}
+
+static void append_net(struct buffer *out, const struct event *event, const char *network)
 {
 	const char *protocol = grammar_protocol_name(event->protocol);
-	char text[16];
 
 	if (protocol)
 		buffer_text(out, protocol);
 	else
 		append_number(out, event->protocol);
 	buffer_byte(out, ' ');
-	normalise_port(port, text, sizeof(text));
-	buffer_text(out, text);
+	append_port(out, event);
 	buffer_byte(out, ' ');
 	buffer_text(out, network);
 }
@@ -254,8 +267,7 @@ static void add_net(struct behaviours *out, const struct behaviour *common, cons
 				   : connects ? BEHAVIOUR_CONNECT
 					      : BEHAVIOUR_ACCEPT);
 
-	append_net(&object, event, connects ? event->remote_port : event->local_port,
-		   networks_name(networks, event->family, address));
+	append_net(&object, event, networks_name(networks, event->family, address));
 }
 
 void behaviours_of(const struct event *event, const struct networks *networks, struct behaviours *out)

@@ -193,13 +193,23 @@ static const char *protocol_rule(struct word word, struct word before)
 	return number >= 0 && number <= 255 ? NULL : "tcp, udp, sctp, dccp or a protocol's number (0 to 255)";
 }
 
-static const char *port_rule(struct word word, struct word before)
+static const char *local_port_rule(struct word word, struct word before)
+{
+	long number = number_of(word);
+
+	(void)before;
+	return (number >= 0 && number <= UINT16_MAX) || word_is(word, "ephemeral")
+		       ? NULL
+		       : "a port (0 to 65535) or 'ephemeral'";
+}
+
+static const char *remote_port_rule(struct word word, struct word before)
 {
 	long number = number_of(word);
 
 	(void)before;
 	if (number >= NORMALISE_EPHEMERAL)
-		return "'ephemeral': ports from 32768 on are not told apart";
+		return "'ephemeral': remote ports from 32768 on are not told apart";
 	return number >= 0 || word_is(word, "ephemeral") ? NULL : "a port (0 to 32767) or 'ephemeral'";
 }
 
@@ -249,9 +259,9 @@ static const char *raw_protocol_rule(struct word word, struct word before)
 #define OBJECT_WORDS_MAX 3
 
 static const word_rule object_rules[BEHAVIOUR_KIND_COUNT][OBJECT_WORDS_MAX] = {
-	[BEHAVIOUR_ACCEPT] = { protocol_rule, port_rule, network_rule },
-	[BEHAVIOUR_CONNECT] = { protocol_rule, port_rule, network_rule },
-	[BEHAVIOUR_LISTEN] = { protocol_rule, port_rule, network_rule },
+	[BEHAVIOUR_ACCEPT] = { protocol_rule, local_port_rule, network_rule },
+	[BEHAVIOUR_CONNECT] = { protocol_rule, remote_port_rule, network_rule },
+	[BEHAVIOUR_LISTEN] = { protocol_rule, local_port_rule, network_rule },
 	[BEHAVIOUR_OWNER] = { user_rule },
 	[BEHAVIOUR_PRIVILEGE] = { privilege_rule },
 	[BEHAVIOUR_RAW] = { raw_family_rule, raw_protocol_rule },

@@ -524,6 +524,8 @@ static void on_net(struct sensor *sensor, const struct record *record)
 	fill_event(sensor, process, net_kinds[net->header.type], net->header.time_ns, &event);
 	if (net->header.flags & SOMBRERO_NET_BY_READER)
 		event.flags |= EVENT_FLAG_BY_READER;
+	if (net->header.flags & SOMBRERO_NET_ASKED)
+		event.flags |= EVENT_FLAG_PORT_ASKED;
 	if (net->header.flags & SOMBRERO_NET_BEFORE && sensor->starting)
 		event.flags |= EVENT_FLAG_EXISTING;
 	event.family = net->family;

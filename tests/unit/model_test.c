@@ -248,14 +248,14 @@ static const struct {
 	{ SERVICE "  accept /x  6 443 any\n",
 	  "m:3:14: found '6', expected the protocol's name: tcp, udp, sctp or dccp" },
 	{ SERVICE "  accept /x  tcp\n",
-	  "m:3:17: found the end of the line, expected a port (0 to 32767) or 'ephemeral'" },
+	  "m:3:17: found the end of the line, expected a port (0 to 65535) or 'ephemeral'" },
 	{ SERVICE "  accept /x  tcp   http any\n",
-	  "m:3:20: found 'http', expected a port (0 to 32767) or 'ephemeral'" },
-	{ SERVICE "  accept /x  tcp 0443 any\n", "m:3:18: found '0443', expected a port (0 to 32767) or 'ephemeral'" },
+	  "m:3:20: found 'http', expected a port (0 to 65535) or 'ephemeral'" },
+	{ SERVICE "  accept /x  tcp 0443 any\n", "m:3:18: found '0443', expected a port (0 to 65535) or 'ephemeral'" },
 	{ SERVICE "  accept /x  tcp 65536 any\n",
-	  "m:3:18: found '65536', expected a port (0 to 32767) or 'ephemeral'" },
-	{ SERVICE "  accept /x  tcp 50051 any\n",
-	  "m:3:18: found '50051', expected 'ephemeral': ports from 32768 on are not told apart" },
+	  "m:3:18: found '65536', expected a port (0 to 65535) or 'ephemeral'" },
+	{ SERVICE "  connect /x  tcp 50051 any\n",
+	  "m:3:19: found '50051', expected 'ephemeral': remote ports from 32768 on are not told apart" },
 	{ SERVICE "  accept /x  tcp 443  # any\n",
 	  "m:3:21: found the end of the line, expected a network's name (letters, digits, '-' and '_')" },
 	{ SERVICE "  accept /x  tcp 443 10.0.0.0/8\n",
@@ -1355,6 +1355,11 @@ static void connections_name_the_network_and_the_telling_port(void **state)
 	assert_behaves(&event, "accept /x tcp 443 internet");
 	event.kind = EVENT_LISTEN;
 	assert_behaves(&event, "listen /x tcp 443 loopback");
+	event.local_port = 50051;
+	assert_behaves(&event, "listen /x tcp ephemeral loopback");
+	event.flags = EVENT_FLAG_PORT_ASKED;
+	assert_behaves(&event, "listen /x tcp 50051 loopback");
+	event.local_port = 443;
 	memset(event.local_address, 0, sizeof(event.local_address));
 	event.family = AF_INET6;
 	event.protocol = IPPROTO_UDP;
