@@ -182,6 +182,7 @@ static int run_live(const struct source *source, struct source_result *result, s
 	if (geteuid())
 		return error_set(error, -EPERM,
 				 "watching the kernel needs root: run it with sudo, or use --replay FILE");
+	catch_signals(old); /* from here on there is something to take away again */
 	status = collect_scope(source, &scope, error);
 	if (!status && source->command) {
 		status = cgroup_make(source->purpose, directory, sizeof(directory), error);
@@ -190,15 +191,14 @@ static int run_live(const struct source *source, struct source_result *result, s
 	}
 	options.cgroups = (const char *const *)scope.directory;
 	options.cgroup_count = scope.count;
-	catch_signals(old);
 	if (!status)
 		status = sensor_open(&options, source->sink, source->owner, &sensor, error);
 	if (!status)
 		status = watch_live(source, sensor, directory, result, error);
 	sensor_close(sensor);
-	restore_signals(old);
 	if (directory[0])
 		runner_clean(directory);
+	restore_signals(old);
 	scope_free(&scope);
 	return status;
 }
