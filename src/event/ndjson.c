@@ -793,15 +793,27 @@ static void write_protocol(struct buffer *out, const struct event *event, const 
 	buffer_byte(out, '"');
 }
 
+/* A number from 1 to 255 in digits; else 0. */
+static unsigned protocol_number(const char *text)
+{
+	unsigned number = 0;
+
+	if (strlen(text) > 3 || strspn(text, "0123456789") != strlen(text))
+		return 0;
+	for (; *text; text++)
+		number = number * 10 + (unsigned)(*text - '0');
+	return number > UINT8_MAX ? 0 : number;
+}
+
 static int read_protocol(const struct reading *reading, const json_t *value, void *at)
 {
-	const char *text = json_string_value(value), *digit = text;
+	const char *text = json_string_value(value);
 	unsigned number = text ? number_in(protocols, text) : 0;
 
 	(void)at;
-	while (digit && !number_in(protocols, text) && *digit >= '0' && *digit <= '9' && number <= UINT8_MAX)
-		number = number * 10 + (unsigned)(*digit++ - '0');
-	if (!number || number > UINT8_MAX || (digit != text && *digit))
+	if (text && !number)
+		number = protocol_number(text);
+	if (!number)
 		return wrong(reading, "\"tcp\", \"udp\", \"icmp\", \"icmpv6\" or a number from 1 to 255 as a string");
 	reading->event->protocol = (uint8_t)number;
 	return 0;

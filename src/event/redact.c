@@ -604,34 +604,38 @@ static bool is_path(struct slice value)
 	       slice_starts(value, "~/") || slice_starts(value, "file:");
 }
 
-/* The value of NAME=value, whose = is at `i`. */
-static struct range assigned_at(const struct redactor *redactor, struct slice text, size_t floor, size_t i)
+/* The name before the = at `i`; also that of "name"=, name[…]=, NAME+= and `name =`. */
+static struct slice name_before(struct slice text, size_t floor, size_t i)
 {
-	size_t end = i, start, value = i + 1, inner;
-	enum telling telling;
-	bool first;
+	size_t end = i, start;
 
 	while (end > floor && text.at[end - 1] == ' ')
 		end--;
-	if (end < i) { /* name = "value"; without quotes it is prose, or a comparison */
-		while (value < text.size && text.at[value] == ' ')
-			value++;
-		if (skip_quote(text, value) == value)
-			return nothing;
-	} else if (end > floor && strchr("+\"']", text.at[end - 1])) {
+	if (end == i && end > floor && strchr("+\"']", text.at[end - 1]))
 		end--;
-	}
 	start = name_start(text, floor, end);
-	first = start == 0 && end == i;
-	telling = start < end ? name_tells(slice_of(text.at + start, end - start), true) : TELLS_NOTHING;
-	if (telling == TELLS_NOTHING || value >= text.size || (!first && text.at[value] == '='))
-		return nothing;
-	if (first && slice_is(slice_of(text.at, end), "PWD"))
-		return nothing;
-	if (telling == TELLS_KEY && is_path(slice_from(text, value)))
-		return nothing;
+	return slice_of(text.at + start, end - start);
+}
+
+/* The value of NAME=value, whose = is at `i`. */
+static struct range assigned_at(const struct redactor *redactor, struct slice text, size_t floor, size_t i)
+{
+	struct slice name = name_before(text, floor, i);
+	enum telling telling = name_tells(name, true);
+	bool spaced = i > floor && text.at[i - 1] == ' ', first = name.at == text.at && name.size == i;
+	size_t value = i + 1, inner;
+
+	while (spaced && value < text.size && text.at[value] == ' ')
+		value++;
 	inner = skip_quote(text, value);
-	if (first && (is_shouted(slice_of(text.at, end)) || (inner > value && redactor->depth)))
+	if (telling == TELLS_NOTHING || value >= text.size ||
+	    (telling == TELLS_KEY && is_path(slice_from(text, value))))
+		return nothing;
+	if (spaced && inner == value) /* prose, or a comparison */
+		return nothing;
+	if (first ? slice_is(name, "PWD") : text.at[value] == '=')
+		return nothing;
+	if (first && (is_shouted(name) || (inner > value && redactor->depth)))
 		return (struct range) { value, text.size };
 	if (inner > value)
 		return (struct range) { inner, quoted_end(text, inner) };
@@ -739,7 +743,7 @@ static struct range colon_at(struct slice text, size_t floor, size_t i)
 /* SQL: PASSWORD 'x', PASSWORD('x'), IDENTIFIED BY 'x'; the opening quote is at `i`. */
 static struct range sql_at(struct slice text, size_t floor, size_t i)
 {
-	size_t end = i, start;
+	size_t end = i, start, before;
 	struct slice word;
 
 	if (end > floor && text.at[end - 1] == '(')
@@ -747,12 +751,12 @@ static struct range sql_at(struct slice text, size_t floor, size_t i)
 	while (end > floor && is_blank(text.at[end - 1]))
 		end--;
 	start = name_start(text, floor, end);
+	before = start - floor > NAME_MAX_SIZE ? start - NAME_MAX_SIZE : floor;
 	word = slice_of(text.at + start, end - start);
-	if (end == i || !word.size || !is_listed("password by", word, match_equal))
+	if (end == i || !is_listed("password by", word, match_equal))
 		return nothing;
-	floor = start > NAME_MAX_SIZE ? start - NAME_MAX_SIZE : 0;
 	if (slice_is_word(word, "by") &&
-	    !match_part(slice_of(text.at + floor, start - floor), slice_of("identified", strlen("identified"))))
+	    !is_listed("identified", slice_of(text.at + before, start - before), match_part))
 		return nothing;
 	return (struct range) { i + 1, quoted_end(text, i + 1) };
 }
