@@ -197,11 +197,12 @@ static void fill_event(struct sensor *sensor, struct process *process, enum even
 	fill_lineage(sensor, process, event);
 }
 
-static void emit(struct sensor *sensor, const struct event *event)
+/* `process` is the actor, NULL for none. Hooks on tracepoints see the whole host: what is not of the scope stays here. */
+static void emit(struct sensor *sensor, const struct process *process, const struct event *event)
 {
 	int status;
 
-	if (sensor->sink_status)
+	if (sensor->sink_status || (process && !process->in_scope))
 		return;
 	sensor->events++;
 	status = sensor->sink(sensor->owner, event);
@@ -345,8 +346,7 @@ static void move_service(struct sensor *sensor, struct process *root, struct con
 		fill_event(sensor, process, EVENT_CONTEXT, time_ns, &event);
 		if (before)
 			event.context_before = before->context;
-		if (process->in_scope)
-			emit(sensor, &event);
+		emit(sensor, process, &event);
 	}
 	context_release(before);
 	context_release(node);
@@ -388,7 +388,7 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 	process->in_scope = true;
 	fill_event(sensor, process, EVENT_EXEC, exec->header.time_ns, &event);
 	event.flags |= process->image ? process->image->flags : 0;
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 }
 
 static void on_fork(struct sensor *sensor, const struct record *record)
@@ -435,7 +435,7 @@ static void on_exit_record(struct sensor *sensor, const struct record *record)
 	fill_event(sensor, process, EVENT_EXIT, exit->header.time_ns, &event);
 	event.exit_code = exit->status >> 8 & 0xff;
 	event.exit_signal = exit->status & 0x7f;
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 	process_end(&sensor->table, process);
 }
 
@@ -456,7 +456,7 @@ static void on_credentials(struct sensor *sensor, const struct record *record)
 	event.egid_before = change->before.egid;
 	event.capabilities = change->now.cap_effective;
 	event.capabilities_before = change->before.cap_effective;
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 }
 
 static bool looked_before(struct sensor *sensor, uint64_t cookie)
@@ -536,7 +536,7 @@ static void on_net(struct sensor *sensor, const struct record *record)
 	memcpy(event.remote_address, net->remote, sizeof(net->remote));
 	if (net->net_namespace)
 		event.net_namespace = net->net_namespace;
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 }
 
 /* Kept until all are there, since a parent can have a higher pid than its child. */
@@ -603,7 +603,7 @@ static void emit_existing(struct sensor *sensor, struct process *process)
 		return;
 	fill_event(sensor, process, EVENT_EXEC, process->start_ns, &event);
 	event.flags |= EVENT_FLAG_EXISTING | (process->image->flags & ~(uint32_t)EVENT_FLAG_SETID);
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 }
 
 static void place_task(struct sensor *sensor, const struct sombrero_exec *task, struct proc_facts *facts)
@@ -715,7 +715,7 @@ static void tell_losses(struct sensor *sensor)
 		event.loss_reason = loss_names[i];
 		event.loss_count = sensor->losses[i] - sensor->losses_told[i];
 		sensor->losses_told[i] = sensor->losses[i];
-		emit(sensor, &event);
+		emit(sensor, NULL, &event);
 	}
 }
 
