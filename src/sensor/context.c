@@ -15,6 +15,10 @@
 
 static const char *const schedulers[] = { "cron", "crond", "anacron", "atd", "fcron" };
 static const char *const known_services[] = { "cron", "crond", "anacron", "atd", "fcron", "sshd" };
+/* What hands a login over to a person's shell. */
+static const char *const login_programs[] = { "sshd", "sshd-session", "dropbear", "login" };
+/* The first program of a host or of a container that is one: not a service, but what starts them. */
+static const char *const inits[] = { "systemd", "init", "openrc-init", "runit", "s6-svscan", "busybox" };
 static const char *const known_changes[] = { "apt-daily-upgrade.service", "chef-client.service", "puppet.service",
 					     "puppet-agent.service", "salt-minion.service" };
 static const char *const container_runtimes[] = {
@@ -66,7 +70,11 @@ int contexts_init(struct contexts *contexts, const struct sensor_options *option
 		.changes = copy_list(options->changes, options->change_count),
 		.change_count = options->change_count,
 		.mount_namespace = own_namespace("/proc/self/ns/mnt"),
+		.home_is_open = options->cgroup_count && !options->harness,
+	};
+	contexts->home = (struct home) {
 		.pid_namespace = own_namespace("/proc/self/ns/pid"),
+		.mount_namespace = contexts->mount_namespace,
 	};
 	return contexts->services && contexts->changes ? 0 : -ENOMEM;
 }
@@ -79,6 +87,25 @@ void contexts_free(struct contexts *contexts)
 	free_list(contexts->services, contexts->service_count);
 	free_list(contexts->changes, contexts->change_count);
 	*contexts = (struct contexts) { 0 };
+}
+
+void contexts_set_home(struct contexts *contexts, const struct home *home)
+{
+	if (!contexts->home_is_open || !home->pid_namespace)
+		return;
+	contexts->home_is_open = false;
+	if (home->pid_namespace != contexts->home.pid_namespace)
+		contexts->home = *home;
+}
+
+const char *contexts_login_user(const struct contexts *contexts, uint32_t uid)
+{
+	const struct home *home = &contexts->home;
+	char root[32] = "";
+
+	if (home->pid && home->mount_namespace != contexts->mount_namespace)
+		(void)snprintf(root, sizeof(root), "/proc/%u/root", home->pid);
+	return users_name(contexts->users, home->mount_namespace, root, uid);
 }
 
 const char *contexts_root(const struct contexts *contexts, const struct process *process, char out[32])
@@ -209,8 +236,11 @@ static struct context_node *login(const struct situation *situation, const char 
 	struct context context = { .kind = CONTEXT_SESSION, .container = situation->container };
 	char root[32];
 
-	context.name = users_name(situation->contexts->users, process->mount_namespace,
-				  contexts_root(situation->contexts, process, root), uid);
+	if (situation->container[0])
+		context.name = users_name(situation->contexts->users, process->mount_namespace,
+					  contexts_root(situation->contexts, process, root), uid);
+	else
+		context.name = contexts_login_user(situation->contexts, uid);
 	return shared_node(situation->contexts, &context, situation->facts.unit, key);
 }
 
@@ -228,15 +258,29 @@ static struct context_node *choose_change(const struct situation *situation)
 }
 
 /*
- * A login: systemd says so by the scope, or the audit session is another than the parent's. cron sets a login uid and
- * an audit session too, so what a scheduler starts is none.
+ * Where neither an audit session nor systemd says so: what sshd or login starts under the name of a shell ("-bash", or "bash"
+ * before "-c"). Their helpers (AuthorizedKeysCommand, a new sshd for each connection) are called by their path.
+ */
+static bool is_login_shell(const struct situation *situation)
+{
+	const struct process *process = situation->process;
+
+	return process->session_id == EVENT_NO_ID && current_kind(situation) != CONTEXT_SESSION &&
+	       is_one_of(caller_name(situation), login_programs, COUNT(login_programs)) &&
+	       process->image->argv_size && process->image->argv[0] != '/';
+}
+
+/*
+ * A login: the audit session is another than the parent's, systemd says so by the scope, or a shell was started by what
+ * takes logins. cron sets a login uid and an audit session too, so what a scheduler starts is none.
  */
 static struct context_node *choose_session(const struct situation *situation)
 {
-	uint32_t session_id = situation->process->session_id;
+	const struct process *process = situation->process;
+	uint32_t session_id = process->session_id;
 	bool by_audit = session_id != EVENT_NO_ID && session_id != situation->origin->session_id;
 	enum context_kind kind = current_kind(situation);
-	char key[32];
+	char key[64];
 
 	if (kind == CONTEXT_JOB || (situation->current && situation->current->scheduler))
 		return NULL;
@@ -246,6 +290,11 @@ static struct context_node *choose_session(const struct situation *situation)
 	}
 	if (situation->facts.session && kind != CONTEXT_SESSION)
 		return login(situation, situation->facts.unit);
+	if (is_login_shell(situation) && process->parent) {
+		(void)snprintf(key, sizeof(key), "by:%u:%llu", process->parent->pid,
+			       (unsigned long long)process->parent->start_ns);
+		return login(situation, key);
+	}
 	return NULL;
 }
 
@@ -307,28 +356,59 @@ static bool is_runtime(const char *name)
 }
 
 /*
- * Across a container's edge. Its main program is a service; who comes in later from outside (docker exec and its like) is a
- * session. A service, job or session that puts a part of itself into a namespace stays what it is.
+ * Whoever puts a part of itself into a namespace stays what it is, and so does a person who goes into a container. What a
+ * runtime makes or enters (it chooses the cgroup) is another's.
+ */
+static bool stays_itself(const struct situation *situation)
+{
+	enum context_kind kind = current_kind(situation);
+	bool by_runtime = situation->facts.container[0] || is_runtime(caller_name(situation));
+	bool is_person = kind == CONTEXT_SESSION || kind == CONTEXT_CHANGE;
+
+	if (is_loose(kind))
+		return false;
+	return !by_runtime || (is_person && situation->process->namespace_pid != 1);
+}
+
+/* The first process of a container gives it its service, also when it becomes another program. */
+static struct context_node *main_of_container(const struct situation *situation)
+{
+	if (situation->process->image->is_wrapper || is_one_of(own_name(situation), inits, COUNT(inits)))
+		return shared(situation, current_kind(situation) == CONTEXT_HARNESS ? CONTEXT_HARNESS : CONTEXT_BOOT,
+			      "");
+	return shared(situation, CONTEXT_SERVICE, own_name(situation));
+}
+
+/* Passes everything on to one program (tini, gosu), which is the main one. A shell may start many. */
+static bool is_plain_wrapper(const struct image *image)
+{
+	return image && image->is_wrapper && image->program.script_kind == SCRIPT_NONE;
+}
+
+/*
+ * Across a container's edge, and just behind it. Its main program is a service; who comes in later from outside (docker
+ * exec and its like) is a session.
  */
 static struct context_node *choose_container(const struct situation *situation)
 {
 	const struct context_node *current = situation->current;
 	enum context_kind kind = current_kind(situation);
 	bool crosses = !current || strcmp(current->context.container, situation->container);
-	bool from_outside = situation->facts.container[0] || is_runtime(caller_name(situation));
-	const struct image *caller = situation->origin->caller;
+	bool is_first = situation->process->namespace_pid == 1;
 
 	if (!situation->container[0])
 		return NULL;
-	if (crosses && !is_loose(kind) && !from_outside)
+	if (crosses && stays_itself(situation))
 		return fresh(situation, kind, current->context.name);
-	if (!crosses && !is_loose(kind))
-		return NULL;
-	if (situation->process->image->is_wrapper)
-		return shared(situation, kind == CONTEXT_HARNESS ? kind : CONTEXT_BOOT, "");
-	if (situation->process->namespace_pid == 1 || (!crosses && caller && caller->is_wrapper))
+	if (is_first && (crosses || is_loose(kind) || kind == CONTEXT_SERVICE))
+		return main_of_container(situation);
+	if (crosses && is_loose(kind) && !situation->facts.container[0])
+		return shared(situation, kind == CONTEXT_UNKNOWN ? CONTEXT_BOOT : kind, "");
+	if (crosses)
+		return login(situation, "exec");
+	if (is_loose(kind) && is_plain_wrapper(situation->origin->caller) && !situation->process->image->is_wrapper)
 		return shared(situation, CONTEXT_SERVICE, own_name(situation));
-	return crosses && from_outside ? login(situation, "exec") : NULL;
+	return NULL;
 }
 
 /* at's jobs are read by a shell from its standard input. */
@@ -337,12 +417,23 @@ static bool passes_on(const struct image *image)
 	return image->is_wrapper || image->program.script_kind == SCRIPT_STDIN;
 }
 
+/* Schedulers start jobs through a shell. What they start themselves is theirs: the mailer, for what a job printed. */
 static struct context_node *choose_job(const struct situation *situation)
 {
 	if (!situation->current || !situation->current->scheduler || passes_on(situation->process->image) ||
-	    is_one_of(own_name(situation), schedulers, COUNT(schedulers)))
+	    is_one_of(own_name(situation), schedulers, COUNT(schedulers)) ||
+	    is_one_of(caller_name(situation), schedulers, COUNT(schedulers)))
 		return NULL;
 	return fresh(situation, CONTEXT_JOB, own_name(situation));
+}
+
+/* A start script's daemon, as systemd would start it: a service, whoever called the script. */
+static struct context_node *choose_started_service(const struct situation *situation)
+{
+	if (current_kind(situation) == CONTEXT_SERVICE || strcmp(caller_name(situation), "start-stop-daemon") != 0 ||
+	    situation->process->image->is_wrapper)
+		return NULL;
+	return shared(situation, CONTEXT_SERVICE, own_name(situation));
 }
 
 static struct context_node *choose_named_service(const struct situation *situation)
@@ -369,7 +460,7 @@ static void find_container(struct situation *situation)
 
 	situation->container = situation->facts.container;
 	if (situation->container[0] || !process->pid_namespace ||
-	    process->pid_namespace == situation->contexts->pid_namespace)
+	    process->pid_namespace == situation->contexts->home.pid_namespace)
 		return;
 	(void)snprintf(situation->namespace_name, sizeof(situation->namespace_name), "pidns:%u",
 		       process->pid_namespace);
@@ -380,8 +471,8 @@ void contexts_assign(struct contexts *contexts, struct process *process, const s
 {
 	/* In order of how much is known: what was declared, what the system says, what the ancestry shows. */
 	static struct context_node *(*const choices[])(const struct situation *situation) = {
-		choose_change, choose_harness, choose_session,       choose_container,
-		choose_unit,   choose_job,     choose_named_service, choose_default,
+		choose_change, choose_harness,         choose_session,       choose_container, choose_unit,
+		choose_job,    choose_started_service, choose_named_service, choose_default,
 	};
 	struct situation situation = {
 		.contexts = contexts,
@@ -391,6 +482,9 @@ void contexts_assign(struct contexts *contexts, struct process *process, const s
 	};
 	struct context_node *node = NULL;
 
+	if (process->in_scope)
+		contexts_set_home(contexts, &(struct home) { process->pid, process->pid_namespace,
+							     process->mount_namespace });
 	cgroup_parse(process->image->cgroup, &situation.facts);
 	find_container(&situation);
 	for (size_t i = 0; i < COUNT(choices) && !node; i++)

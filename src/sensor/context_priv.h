@@ -11,6 +11,12 @@
 #include "sensor/sensor.h"
 #include "sensor/users.h"
 
+/* What a process must share to be at home in the scope, and not in a container. */
+struct home {
+	uint32_t pid; /* whose root has the host's files; 0: ours */
+	uint32_t pid_namespace, mount_namespace;
+};
+
 struct contexts {
 	struct context_node **shared; /* owned references: services, units, the boot, the harness */
 	size_t shared_count, shared_capacity;
@@ -21,11 +27,18 @@ struct contexts {
 	size_t change_count;
 	bool harness;
 	uint32_t mount_namespace; /* ours */
-	uint32_t pid_namespace;   /* of the scope: a process in another one is in a container */
+	struct home home;
+	bool home_is_open; /* nothing was in the scope yet: the first process in it says where home is */
 };
 
 int contexts_init(struct contexts *contexts, const struct sensor_options *options, struct users *users);
 void contexts_free(struct contexts *contexts);
+
+/* Home is there, unless that is known already. A scope that is a container or a fake host has a home of its own. */
+void contexts_set_home(struct contexts *contexts, const struct home *home);
+
+/* The name of who logged in, as the accounts at home have it: nobody else can choose that. */
+const char *contexts_login_user(const struct contexts *contexts, uint32_t uid);
 
 /* Below which directory the process's files lie: "" for ours, else /proc/PID/root, written into `out`. */
 const char *contexts_root(const struct contexts *contexts, const struct process *process, char out[32]);

@@ -187,7 +187,7 @@ static void fill_event(struct sensor *sensor, struct process *process, enum even
 	event->group = process->group;
 	event->login_uid = process->login_uid;
 	if (process->login_uid != EVENT_NO_ID)
-		event->login_user = users_name(sensor->users, sensor->contexts.mount_namespace, "", process->login_uid);
+		event->login_user = contexts_login_user(&sensor->contexts, process->login_uid);
 	event->session_id = process->session_id;
 	event->tty = tty_name(process);
 	event->mount_namespace = process->mount_namespace;
@@ -513,9 +513,9 @@ static void on_net(struct sensor *sensor, const struct record *record)
 	struct process *process = actor(sensor, record->header);
 	struct event event;
 
-	if (!process)
+	if (!process || !process->in_scope) /* an accept shows outside of the listener's cgroup */
 		return;
-	if (net->header.type == SOMBRERO_LISTEN && process->in_scope)
+	if (net->header.type == SOMBRERO_LISTEN)
 		promote_listener(sensor, process, net);
 	if (!is_news(sensor, net, process))
 		return;
@@ -674,7 +674,8 @@ static void find_home_namespace(struct sensor *sensor)
 			first = task;
 	}
 	if (first)
-		sensor->contexts.pid_namespace = first->pid_namespace;
+		contexts_set_home(&sensor->contexts, &(struct home) { first->header.tgid, first->pid_namespace,
+								      first->mount_namespace });
 }
 
 static int take_state(struct sensor *sensor, struct error *error)
