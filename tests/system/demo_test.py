@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import tap
@@ -44,7 +45,9 @@ def cgroup2():
 def leftovers():
     """What a demo could leave: directories, cgroups, and processes that have to do with either."""
     found = set(pathlib.Path("/tmp").glob("sombrero-demo-*"))
-    found.update(cgroup2().glob("sombrero-*"))
+    for cgroup in cgroup2().glob("sombrero-*"):
+        if not pathlib.Path("/proc", cgroup.name.split("-")[1]).exists():  # else it is another's, who still needs it
+            found.add(cgroup)
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if b"sombrero-demo-" in (process / "cmdline").read_bytes():
@@ -83,6 +86,25 @@ class Play(unittest.TestCase):
 
     def test_leaves_nothing_behind(self):
         self.assertEqual(self.left, set())
+
+
+class Up(unittest.TestCase):
+    def test_ends_by_itself_without_a_terminal_and_leaves_nothing_but_the_model(self):
+        before = leftovers()
+        with tempfile.TemporaryDirectory() as directory:
+            model = pathlib.Path(directory, "host.model")
+            result = subprocess.run([SOURCE / "demo" / "up", *COMMAND[1:], "--for", "2s", "--model", model],
+                                    stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+            print(result.stdout, result.stderr)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertTrue(model.read_text().startswith("# sombrero model 1\n"))
+            self.assertEqual(os.listdir(directory), ["host.model"])
+        self.assertEqual(re.findall(r"^== (.*) ==$", result.stdout, re.M), [
+            "What Sombrero sees here, and what it costs", "This host, now", "A demonstration, on a site of its own",
+            "Your host: learning"])
+        self.assertIn("This host isn't watched", result.stdout)
+        self.assertRegex(result.stdout, r"(?m)^  exec +on +\d+ runs, +\d+ ns each$")
+        self.assertEqual(leftovers() - before, set())
 
 
 class Interrupted(unittest.TestCase):
