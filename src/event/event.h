@@ -55,7 +55,7 @@ struct context {
 #define EVENT_FLAG_BY_READER       (1U << 8)  /* accept: by who read the connection, not by who listens */
 #define EVENT_FLAG_REDACTED        (1U << 9)  /* argv had a secret, which is gone */
 #define EVENT_FLAG_ORPHAN          (1U << 10) /* its session or parent ended before it */
-#define EVENT_FLAG_PORT_ASKED (1U << 11) /* listen, accept: the program asked for this local port */
+#define EVENT_FLAG_PORT_ASKED      (1U << 11) /* listen, accept: the program asked for this local port */
 #define EVENT_FLAG_COUNT           12
 
 /* An id that nobody set, and a name for it, have these. */

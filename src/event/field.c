@@ -3,11 +3,11 @@
 
 #include "event/event.h"
 
-#define ONLY(kind_) (1U << EVENT_##kind_)
+#define ONLY(kind_) (1U << (kind_))
 #define ALL         (((1U << EVENT_KIND_COUNT) - 1) & ~1U)
-#define PEERS       (ONLY(CONNECT) | ONLY(ACCEPT))
-#define SOCKETS     (PEERS | ONLY(LISTEN) | ONLY(RAW))
-#define RIGHTS      (ONLY(EXEC) | ONLY(PRIVILEGE))
+#define PEERS       (ONLY(EVENT_CONNECT) | ONLY(EVENT_ACCEPT))
+#define SOCKETS     (PEERS | ONLY(EVENT_LISTEN) | ONLY(EVENT_RAW))
+#define RIGHTS      (ONLY(EVENT_EXEC) | ONLY(EVENT_PRIVILEGE))
 
 #define AT(member_) offsetof(struct event, member_)
 
@@ -17,7 +17,7 @@ const struct field field_table[] = {
 	{ "kind", FIELD_KIND, AT(kind), ALL, "what happened" },
 	{ "flags", FIELD_FLAGS, AT(flags), ALL, "what is odd about it" },
 	{ "context", FIELD_CONTEXT, AT(context), ALL, "what the process descends from" },
-	{ "context_before", FIELD_CONTEXT, AT(context_before), ONLY(CONTEXT),
+	{ "context_before", FIELD_CONTEXT, AT(context_before), ONLY(EVENT_CONTEXT),
 	  "what it was taken to descend from until now" },
 	{ "pid", FIELD_NUMBER_32, AT(pid), ALL, "the process, as the sensor's pid namespace counts" },
 	{ "parent_pid", FIELD_NUMBER_32, AT(parent_pid), ALL, "its parent" },
@@ -63,10 +63,10 @@ const struct field field_table[] = {
 	{ "egid_before", FIELD_ID, AT(egid_before), RIGHTS, "effective group id before" },
 	{ "capabilities", FIELD_BITS_64, AT(capabilities), RIGHTS, "effective capabilities, bit 0 is `CAP_CHOWN`" },
 	{ "capabilities_before", FIELD_BITS_64, AT(capabilities_before), RIGHTS, "those before" },
-	{ "exit_code", FIELD_COUNT_32, AT(exit_code), ONLY(EXIT), "what it returned" },
-	{ "exit_signal", FIELD_NUMBER_32, AT(exit_signal), ONLY(EXIT), "the signal that ended it" },
-	{ "loss_reason", FIELD_BYTES, AT(loss_reason), ONLY(LOSS), "why something was missed" },
-	{ "loss_count", FIELD_COUNT_64, AT(loss_count), ONLY(LOSS), "how many more since the last such event" },
+	{ "exit_code", FIELD_COUNT_32, AT(exit_code), ONLY(EVENT_EXIT), "what it returned" },
+	{ "exit_signal", FIELD_NUMBER_32, AT(exit_signal), ONLY(EVENT_EXIT), "the signal that ended it" },
+	{ "loss_reason", FIELD_BYTES, AT(loss_reason), ONLY(EVENT_LOSS), "why something was missed" },
+	{ "loss_count", FIELD_COUNT_64, AT(loss_count), ONLY(EVENT_LOSS), "how many more since the last such event" },
 };
 
 const size_t field_count = sizeof(field_table) / sizeof(field_table[0]);

@@ -40,6 +40,7 @@ enum treatment {
 	TREAT_AFTER_PERCENT, /* user%password */
 	TREAT_AFTER_COMMA,   /* user,password */
 	TREAT_AFTER_SLASH,   /* user/password@database */
+	TREAT_AFTER_EQUALS,  /* key=value */
 	TREAT_PASS,          /* pass:password, but file:, env:, fd:, stdin */
 	TREAT_COOKIE,        /* name=value, but a file's name */
 	TREAT_CODE,          /* a shell reads it */
@@ -71,6 +72,7 @@ struct tool {
 #define FEEDS         (1U << 3) /* its operands are what the next program in the pipe reads */
 #define OPTIONS_AFTER (1U << 4) /* `after` holds for the options too */
 #define MAY_LACK_FILE (1U << 5) /* with -n it has one operand less */
+#define COMPARES      (1U << 7) /* its words are values: [ "$1" = "--token" ] */
 #define READS_CODE    (1U << 6) /* an operand with blanks in it is a shell's code */
 
 #define OPTIONS(...) ((const struct option[]) { __VA_ARGS__, { NULL, EITHER, TREAT_NOT } })
@@ -150,8 +152,13 @@ static const struct tool tools[] = {
 	  .options = OPTIONS({ "-c", EITHER, TREAT_CODE }, { "--command", EITHER, TREAT_CODE }),
 	  .traits = PASSES_ON },
 	{ .names = "ssh watch eval parallel", .traits = PASSES_ON | READS_CODE },
-	{ .names = "kubectl crictl lxc machinectl systemd-run find strace exec command", .traits = PASSES_ON },
+	{ .names = "kubectl",
+	  .options = OPTIONS({ "--from-literal", EITHER, TREAT_AFTER_EQUALS }),
+	  .after = "secret secrets",
+	  .traits = PASSES_ON | OPTIONS_AFTER },
+	{ .names = "crictl lxc machinectl systemd-run find strace exec command", .traits = PASSES_ON },
 	{ .names = "echo printf", .traits = FEEDS },
+	{ .names = "[ [[ test", .traits = COMPARES },
 };
 
 /* Any shell: -c anywhere in a word of letters makes the next operand code. */
@@ -329,27 +336,23 @@ static bool may_tell(struct slice name)
 	return is_listed(stems, name, match_part);
 }
 
-/* `variable`: NAME=value rather than an option; there a last word "auth" tells too. */
+/* `variable`: NAME=value rather than an option; there the word "auth" tells too. */
 static enum telling name_tells(struct slice name, bool variable)
 {
 	struct slice word, last = { "", 0 };
 	enum telling telling = TELLS_NOTHING, now;
 
-	if (!variable && slice_is_word(name, "pass")) /* ffmpeg -pass 1 */
-		return TELLS_NOTHING;
 	if (name.size > NAME_MAX_SIZE)
 		name = slice_from(name, name.size - NAME_MAX_SIZE);
 	if (!may_tell(name))
 		return TELLS_NOTHING;
 	while ((word = next_word(&name)).size) {
-		now = word_tells(last, word);
+		now = variable && slice_is_word(word, "auth") ? TELLS_SECRET : word_tells(last, word);
 		if (now != TELLS_NOTHING)
 			telling = now;
 		last = word;
 	}
-	if (is_listed(about, last, match_equal))
-		return TELLS_NOTHING;
-	return variable && slice_is_word(last, "auth") ? TELLS_SECRET : telling;
+	return is_listed(about, last, match_equal) ? TELLS_NOTHING : telling;
 }
 
 /* Out */
@@ -378,6 +381,8 @@ static bool is_variable(struct slice value)
 
 static bool is_harmless(const struct redactor *redactor, struct slice value)
 {
+	if (value.size == 1 && isdigit((unsigned char)*value.at)) /* a switch, a count */
+		return true;
 	return !value.size || slice_is(value, "***") || is_listed("true false yes no none null", value, match_equal) ||
 	       (redactor->expands && is_variable(value));
 }
@@ -423,51 +428,54 @@ struct token {
 	const char *prefix;
 	const char *extra; /* what they are made of besides letters and digits */
 	size_t minimum;    /* bytes after the prefix */
-	char needs;        /* '.', or '0' for any digit: plain words have none */
+	char needs;        /* '.', or '0' for any digit, which plain words have none of; NUL: nothing */
 	bool keeps_prefix;
 };
 
 static const struct token tokens[] = {
-	{ "AKIA", "", 16, '0', false },
-	{ "ASIA", "", 16, '0', false },
-	{ "ghp_", "", 20, '0', false },
-	{ "gho_", "", 20, '0', false },
-	{ "ghu_", "", 20, '0', false },
-	{ "ghs_", "", 20, '0', false },
-	{ "ghr_", "", 20, '0', false },
-	{ "github_pat_", "_", 20, '0', false },
-	{ "glpat-", "-_", 20, '0', false },
-	{ "gldt-", "-_", 20, '0', false },
-	{ "glrt-", "-_", 20, '0', false },
-	{ "xoxa-", "-", 10, '0', false },
-	{ "xoxb-", "-", 10, '0', false },
-	{ "xoxe-", "-", 10, '0', false },
-	{ "xoxp-", "-", 10, '0', false },
-	{ "xoxr-", "-", 10, '0', false },
-	{ "xoxs-", "-", 10, '0', false },
-	{ "xapp-", "-", 10, '0', false },
+	{ "AKIA", "", 16, '\0', false },
+	{ "ASIA", "", 16, '\0', false },
+	{ "ghp_", "", 16, '\0', false },
+	{ "gho_", "", 16, '\0', false },
+	{ "ghu_", "", 16, '\0', false },
+	{ "ghs_", "", 16, '\0', false },
+	{ "ghr_", "", 16, '\0', false },
+	{ "github_pat_", "_", 16, '\0', false },
+	{ "glpat-", "-_", 16, '\0', false },
+	{ "gldt-", "-_", 16, '\0', false },
+	{ "glrt-", "-_", 16, '\0', false },
+	{ "xoxa-", "-", 8, '\0', false },
+	{ "xoxb-", "-", 8, '\0', false },
+	{ "xoxe-", "-", 8, '\0', false },
+	{ "xoxp-", "-", 8, '\0', false },
+	{ "xoxr-", "-", 8, '\0', false },
+	{ "xoxs-", "-", 8, '\0', false },
+	{ "xapp-", "-", 8, '0', false },
 	{ "sk-", "-_", 20, '0', false },
-	{ "sk_live_", "", 16, '0', false },
-	{ "sk_test_", "", 16, '0', false },
-	{ "rk_live_", "", 16, '0', false },
-	{ "whsec_", "+/=", 20, '0', false },
-	{ "AIza", "-_", 30, '0', false },
-	{ "ya29.", "-_.", 20, '0', false },
+	{ "sk-", "", 20, '\0', false },
+	{ "sk_live_", "", 16, '\0', false },
+	{ "sk_test_", "", 16, '\0', false },
+	{ "rk_live_", "", 16, '\0', false },
+	{ "whsec_", "+/=", 20, '\0', false },
+	{ "AIza", "-_", 30, '\0', false },
+	{ "ya29.", "-_.", 20, '\0', false },
 	{ "npm_", "", 30, '0', false },
 	{ "pypi-", "-_", 50, '0', false },
 	{ "dop_v1_", "", 40, '0', false },
-	{ "hvs.", "-_", 20, '0', false },
-	{ "SG.", "-_.", 30, '0', false },
+	{ "hvs.", "-_", 20, '\0', false },
+	{ "SG.", "-_.", 30, '\0', false },
 	{ "AGE-SECRET-KEY-1", "", 40, '0', false },
 	{ "eyJ", "-_.", 20, '.', false },
 	{ "Bearer ", "-_.~+/=", 12, '0', true },
-	{ "hooks.slack.com/services/", "/", 10, '0', true },
+	{ "hooks.slack.com/services/", "/", 10, '\0', true },
 	{ "api.telegram.org/bot", ":-_", 20, '0', true },
 	{ "discord.com/api/webhooks/", "/-_", 20, '0', true },
 };
 
 static bool has_needed(struct slice text, char needs)
 {
+	if (!needs)
+		return true;
 	for (size_t i = 0; i < text.size; i++) {
 		if (needs == '0' ? isdigit((unsigned char)text.at[i]) : text.at[i] == needs)
 			return true;
@@ -841,6 +849,9 @@ static void treat(struct redactor *redactor, enum treatment treatment, struct sl
 	case TREAT_AFTER_SLASH:
 		hide_after(redactor, value, '/', '@');
 		break;
+	case TREAT_AFTER_EQUALS:
+		hide_after(redactor, value, '=', '\0');
+		break;
 	case TREAT_PASS:
 		if (slice_starts(value, "pass:"))
 			hide_after(redactor, value, ':', '\0');
@@ -989,7 +1000,8 @@ static bool take_tool_option(struct redactor *redactor, struct command *command,
 /* Is it an option that asks for a secret, or switches: --ask-password, --no-token? */
 static bool only_asks(const struct command *command, struct slice name)
 {
-	return is_listed(asking, next_word(&name), match_equal) || (command->tool && command->tool->traits & PROMPTS);
+	return is_listed(asking, next_word(&name), match_equal) ||
+	       (command->tool && command->tool->traits & (PROMPTS | COMPARES));
 }
 
 /* --name, --name=value and -name=value of any program. */

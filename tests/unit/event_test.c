@@ -109,6 +109,7 @@ static const struct redaction options_that_go[] = {
 	GOES("app\0--access-key\0abcd", "app\0--access-key\0***"),
 	GOES("app\0--secret-key=/abc+def", "app\0--secret-key=***"),
 	GOES("app\0--private-key\0MIIEow", "app\0--private-key\0***"),
+	GOES("app\0--pass\0abcd", "app\0--pass\0***"),
 	GOES("app\0--db-pass\0abcd", "app\0--db-pass\0***"),
 	GOES("app\0--password=x", "app\0--password=*"),
 	GOES("app\0--password=ab", "app\0--password=**"),
@@ -168,6 +169,8 @@ static const struct redaction tools_that_go[] = {
 	GOES("mount\0-o\0username=u,password=abcd,ro=1", "mount\0-o\0username=u,password=***,ro=1"),
 	GOES("aws\0configure\0set\0aws_secret_access_key\0abcd", "aws\0configure\0set\0aws_secret_access_key\0***"),
 	GOES("nmcli\0dev\0wifi\0connect\0home\0password\0abcd", "nmcli\0dev\0wifi\0connect\0home\0password\0***"),
+	GOES("kubectl\0create\0secret\0generic\0x\0--from-literal=user=abcd",
+	     "kubectl\0create\0secret\0generic\0x\0--from-literal=user=***"),
 	GOES("xfreerdp\0/u:me\0/p:abcd", "xfreerdp\0/u:me\0/p:***"),
 	GOES("vault\0login\0abcd", "vault\0login\0***"),
 };
@@ -183,6 +186,7 @@ static const struct redaction texts_that_go[] = {
 	GOES("env\0PGPASSWORD=a b,c&d", "env\0PGPASSWORD=***"),
 	GOES("env\0SMTP_PASS=abcd", "env\0SMTP_PASS=***"),
 	GOES("env\0REDISCLI_AUTH=abcd", "env\0REDISCLI_AUTH=***"),
+	GOES("env\0X_AUTH_DATA=abcd", "env\0X_AUTH_DATA=***"),
 	GOES("env\0accessToken=abcd", "env\0accessToken=***"),
 	GOES("env\0SECRET_KEY_BASE=abcd", "env\0SECRET_KEY_BASE=***"),
 	GOES("env\0AWS_CREDENTIALS=abcd", "env\0AWS_CREDENTIALS=***"),
@@ -194,6 +198,8 @@ static const struct redaction texts_that_go[] = {
 	GOES("app\0glpat-0123456789abcdefghij", "app\0***"),
 	GOES("app\0xoxb-123456789012-abcdef", "app\0***"),
 	GOES("app\0sk-0123456789abcdefghijklmn", "app\0***"),
+	GOES("app\0sk-proj-abcdef0123456789_-abc", "app\0***"),
+	GOES("app\0sk-abcdefghijklmnopqrstuvwx", "app\0***"),
 	GOES("app\0AIzaSyA0123456789012345678901234567890", "app\0***"),
 	GOES("app\0x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl y", "app\0x *** y"),
 	GOES("app\0-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
@@ -260,6 +266,9 @@ static const struct redaction ordinary[] = {
 	      "80:80\0img"),
 	STAYS("docker\0run\0-v\0my-secret:/run/secret:ro\0img"),
 	STAYS("docker\0login\0--password-stdin\0h"),
+	STAYS("env\0AUTH_TYPE=basic"),
+	STAYS("kubectl\0create\0configmap\0x\0--from-literal=user=abcd"),
+	STAYS("app\0sk-learn-is-a-library-for-python"),
 	STAYS("app\0--max-tokens=4096"),
 	STAYS("app\0--tokenizer\0bpe"),
 	STAYS("app\0--password-policy\0strong"),
@@ -283,6 +292,7 @@ static const struct redaction ordinary[] = {
 	STAYS("nginx\0-g\0daemon off;"),
 	STAYS("sh\0-c\0app --password \"$PASSWORD\" --token=${TOKEN}"),
 	STAYS("sh\0-c\0TOKEN=$(cat /run/t) app"),
+	STAYS("sh\0-c\0[ \"$1\" = --token ] && shift"),
 	STAYS("sh\0-c\0if [ \"$password\" = \"\" ]; then exit 1; fi"),
 	STAYS("sh\0-c\0curl -H \"Authorization: Bearer $TOKEN\" h"),
 	STAYS("java\0-Dcompass=north\0Main"),
@@ -790,7 +800,7 @@ static void a_broken_line_is_refused_with_its_place(void **state)
 {
 	struct ndjson_reader *reader = ndjson_reader_new();
 	struct event event;
-	struct error error;
+	struct error error = { "" };
 
 	(void)state;
 	assert_non_null(reader);
@@ -953,7 +963,7 @@ static void a_string_read_is_byte_for_byte_what_was_written(void **state)
 {
 	struct ndjson_reader *reader = ndjson_reader_new();
 	struct event event, read;
-	struct error error;
+	struct error error = { "" };
 	char bytes[256];
 
 	(void)state;
