@@ -57,18 +57,6 @@ static __always_inline void exec_tty(struct sombrero_exec *record, const struct 
 	record->tty_minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
 }
 
-/* The pid as the process sees it: the last of its numbers, one for each namespace it is nested in. */
-static __always_inline void exec_pid(struct sombrero_exec *record, const struct task_struct *task)
-{
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
-	struct upid *own =
-		(void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
-
-	record->namespace_pid = BPF_CORE_READ(own, nr);
-	record->pid_namespace = BPF_CORE_READ(own, ns, ns.inum);
-}
-
 static __always_inline void exec_fixed(struct sombrero_exec *record, __u16 type, const struct task_struct *task)
 {
 	struct task_struct *parent = BPF_CORE_READ(task, group_leader, real_parent);
@@ -80,13 +68,10 @@ static __always_inline void exec_fixed(struct sombrero_exec *record, __u16 type,
 	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	record->login_uid = BPF_CORE_READ(task, loginuid.val);
 	record->session_id = BPF_CORE_READ(task, sessionid);
-	record->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-	record->net_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-	record->user_namespace = BPF_CORE_READ(task, cred, user_ns, ns.inum);
+	namespaces_read(record, task);
 	record->argc = 0;
 	__builtin_memset(record->padding, 0, sizeof(record->padding));
 	exec_tty(record, task);
-	exec_pid(record, task);
 }
 
 /* What kind of file the executable is, and its name. A memfd has no path: its dentry is called memfd:NAME. */

@@ -93,7 +93,6 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct sombrero_credentials credentials;
 	struct sombrero_fork *record;
-	struct task_struct *from;
 	__u32 tgid = BPF_CORE_READ(child, tgid);
 
 	if (tgid != (__u32)BPF_CORE_READ(child, pid) || BPF_CORE_READ(child, flags) & PF_KTHREAD || !in_scope())
@@ -106,11 +105,10 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		lose(SOMBRERO_LOSS_RING_FULL);
 		return 0;
 	}
-	from = BPF_CORE_READ(child, real_parent);
 	header_fill(&record->header, SOMBRERO_FORK, sizeof(*record), child);
-	record->parent_tgid = BPF_CORE_READ(from, tgid);
-	record->parent_start_ns = BPF_CORE_READ(from, group_leader, start_boottime);
-	record->padding = 0;
+	record->parent_tgid = BPF_CORE_READ(parent, tgid);
+	record->parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
+	namespaces_read(record, child);
 	bpf_ringbuf_submit(record, wakeup());
 	return 0;
 }

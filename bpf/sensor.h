@@ -112,6 +112,27 @@ static __always_inline void header_fill(struct sombrero_header *header, __u16 ty
 	header->flags = 0;
 }
 
+/* The pid as the process sees it: the last of its numbers, one for each namespace it is nested in. */
+static __always_inline __u32 namespace_pid(const struct task_struct *task, __u32 *namespace)
+{
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct upid *own =
+		(void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+
+	*namespace = BPF_CORE_READ(own, ns, ns.inum);
+	return BPF_CORE_READ(own, nr);
+}
+
+/* For both records that have these fields. */
+#define namespaces_read(record, task)                                                             \
+	do {                                                                                      \
+		(record)->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);        \
+		(record)->net_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);          \
+		(record)->user_namespace = BPF_CORE_READ(task, cred, user_ns, ns.inum);           \
+		(record)->namespace_pid = namespace_pid(task, &(record)->pid_namespace);          \
+	} while (0)
+
 static __always_inline void credentials_read(struct sombrero_credentials *out, const struct task_struct *task)
 {
 	const struct cred *cred = BPF_CORE_READ(task, cred);

@@ -94,11 +94,13 @@ struct sombrero_exec {
 	__u16 padding[3];
 };
 
+/* The parent is who called fork(2) or clone(2): with CLONE_PARENT that is not what getppid(2) says. */
 struct sombrero_fork {
 	struct sombrero_header header;
 	__u64 parent_start_ns;
 	__u32 parent_tgid;
-	__u32 padding;
+	__u32 namespace_pid;
+	__u32 mount_namespace, pid_namespace, net_namespace, user_namespace;
 };
 
 struct sombrero_exit {
@@ -137,7 +139,7 @@ enum sombrero_loss {
 _Static_assert(sizeof(struct sombrero_header) == 32, "ABI");
 _Static_assert(sizeof(struct sombrero_credentials) == 40, "ABI");
 _Static_assert(sizeof(struct sombrero_exec) == 160, "ABI");
-_Static_assert(sizeof(struct sombrero_fork) == 48, "ABI");
+_Static_assert(sizeof(struct sombrero_fork) == 64, "ABI");
 _Static_assert(sizeof(struct sombrero_exit) == 40, "ABI");
 _Static_assert(sizeof(struct sombrero_credentials_record) == 112, "ABI");
 _Static_assert(sizeof(struct sombrero_net) == 88, "ABI");

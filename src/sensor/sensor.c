@@ -197,12 +197,11 @@ static void fill_event(struct sensor *sensor, struct process *process, enum even
 	fill_lineage(sensor, process, event);
 }
 
-/* `process` is the actor, NULL for none. Hooks on tracepoints see the whole host: what is not of the scope stays here. */
-static void emit(struct sensor *sensor, const struct process *process, const struct event *event)
+static void emit(struct sensor *sensor, const struct event *event)
 {
 	int status;
 
-	if (sensor->sink_status || (process && !process->in_scope))
+	if (sensor->sink_status)
 		return;
 	sensor->events++;
 	status = sensor->sink(sensor->owner, event);
@@ -346,7 +345,8 @@ static void move_service(struct sensor *sensor, struct process *root, struct con
 		fill_event(sensor, process, EVENT_CONTEXT, time_ns, &event);
 		if (before)
 			event.context_before = before->context;
-		emit(sensor, process, &event);
+		if (process->in_scope)
+			emit(sensor, &event);
 	}
 	context_release(before);
 	context_release(node);
@@ -370,12 +370,23 @@ static void facts_from_record(const struct record *record, struct image_facts *f
 	};
 }
 
+static void fill_rights_before(const struct sombrero_credentials *before, struct event *event)
+{
+	event->uid_before = before->uid;
+	event->euid_before = before->euid;
+	event->gid_before = before->gid;
+	event->egid_before = before->egid;
+	event->capabilities_before = before->cap_effective;
+}
+
 static void on_exec(struct sensor *sensor, const struct record *record)
 {
 	const struct sombrero_exec *exec = (const struct sombrero_exec *)record->header;
 	struct process *process = process_find(&sensor->table, exec->header.tgid, exec->header.start_ns);
+	struct sombrero_credentials before;
 	struct image_facts facts;
 	struct event event;
+	bool known;
 
 	if (!process)
 		process =
@@ -384,11 +395,16 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 	if (!process)
 		return;
 	facts_from_record(record, &facts);
+	known = process->image;
+	before = process->credentials;
 	become(sensor, process, exec, &facts);
 	process->in_scope = true;
 	fill_event(sensor, process, EVENT_EXEC, exec->header.time_ns, &event);
+	if (known)
+		fill_rights_before(&before, &event);
+	event.capabilities = exec->credentials.cap_effective;
 	event.flags |= process->image ? process->image->flags : 0;
-	emit(sensor, process, &event);
+	emit(sensor, &event);
 }
 
 static void on_fork(struct sensor *sensor, const struct record *record)
@@ -399,8 +415,14 @@ static void on_fork(struct sensor *sensor, const struct record *record)
 
 	if (!child)
 		child = add_process(sensor, fork->header.tgid, fork->header.start_ns, parent);
-	if (child)
-		child->in_scope = true;
+	if (!child)
+		return;
+	child->in_scope = true;
+	child->namespace_pid = fork->namespace_pid;
+	child->mount_namespace = fork->mount_namespace;
+	child->pid_namespace = fork->pid_namespace;
+	child->net_namespace = fork->net_namespace;
+	child->user_namespace = fork->user_namespace;
 }
 
 /* A parent that ends while a child goes on with the same program has made a daemon. */
@@ -435,7 +457,7 @@ static void on_exit_record(struct sensor *sensor, const struct record *record)
 	fill_event(sensor, process, EVENT_EXIT, exit->header.time_ns, &event);
 	event.exit_code = exit->status >> 8 & 0xff;
 	event.exit_signal = exit->status & 0x7f;
-	emit(sensor, process, &event);
+	emit(sensor, &event);
 	process_end(&sensor->table, process);
 }
 
@@ -450,13 +472,9 @@ static void on_credentials(struct sensor *sensor, const struct record *record)
 	process->credentials = change->now;
 	process->user = process->effective_user = process->group = NULL;
 	fill_event(sensor, process, EVENT_PRIVILEGE, change->header.time_ns, &event);
-	event.uid_before = change->before.uid;
-	event.euid_before = change->before.euid;
-	event.gid_before = change->before.gid;
-	event.egid_before = change->before.egid;
+	fill_rights_before(&change->before, &event);
 	event.capabilities = change->now.cap_effective;
-	event.capabilities_before = change->before.cap_effective;
-	emit(sensor, process, &event);
+	emit(sensor, &event);
 }
 
 static bool looked_before(struct sensor *sensor, uint64_t cookie)
@@ -536,7 +554,7 @@ static void on_net(struct sensor *sensor, const struct record *record)
 	memcpy(event.remote_address, net->remote, sizeof(net->remote));
 	if (net->net_namespace)
 		event.net_namespace = net->net_namespace;
-	emit(sensor, process, &event);
+	emit(sensor, &event);
 }
 
 /* Kept until all are there, since a parent can have a higher pid than its child. */
@@ -603,17 +621,19 @@ static void emit_existing(struct sensor *sensor, struct process *process)
 		return;
 	fill_event(sensor, process, EVENT_EXEC, process->start_ns, &event);
 	event.flags |= EVENT_FLAG_EXISTING | (process->image->flags & ~(uint32_t)EVENT_FLAG_SETID);
-	emit(sensor, process, &event);
+	emit(sensor, &event);
 }
 
 static void place_task(struct sensor *sensor, const struct sombrero_exec *task, struct proc_facts *facts)
 {
-	struct process *parent = process_find(&sensor->table, task->parent_tgid, task->parent_start_ns), *process;
+	struct process *parent, *process;
 	struct record record;
 	struct image_facts image;
 
 	if (process_find(&sensor->table, task->header.tgid, task->header.start_ns))
 		return; /* a record was faster, and knows better */
+	/* The iterator need not have shown it: some kernels of virtual machines hide their init from BPF. */
+	parent = known_process(sensor, task->parent_tgid, task->parent_start_ns, EVENT_LINEAGE_MAX);
 	process = add_process(sensor, task->header.tgid, task->header.start_ns, parent);
 	if (!process || record_check(task, task->header.length, &record) < 0)
 		return;
@@ -716,7 +736,7 @@ static void tell_losses(struct sensor *sensor)
 		event.loss_reason = loss_names[i];
 		event.loss_count = sensor->losses[i] - sensor->losses_told[i];
 		sensor->losses_told[i] = sensor->losses[i];
-		emit(sensor, NULL, &event);
+		emit(sensor, &event);
 	}
 }
 
