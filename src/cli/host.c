@@ -51,6 +51,34 @@ static int print_listener(void *owner, struct model_entry *entry)
 	return 0;
 }
 
+/* Does the model have a listener on that port? */
+static int has_port(void *owner, struct model_entry *entry)
+{
+	unsigned port;
+
+	return entry->behaviour.kind == BEHAVIOUR_LISTEN && sscanf(entry->behaviour.object, "tcp %u", &port) == 1 &&
+	       port == *(const unsigned *)owner;
+}
+
+/* What the kernel's table of sockets has and no process holds: a listener in the kernel, or out of our sight. */
+static void print_unowned(struct host *host, const char *path, unsigned *listeners)
+{
+	FILE *file = fopen(path, "re");
+	char line[512], address[64];
+	unsigned port, state;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, " %*d: %63[0-9A-F]:%x %*[0-9A-F]:%*x %x", address, &port, &state) != 3 ||
+		    state != 0x0a || model_each(host->model, has_port, &port))
+			continue;
+		(void)printf("  tcp %-20u  %-20s  %s\n", port, "owner unknown",
+			     strspn(address, "0") == strlen(address) ? "outside" : "see ss -ltn");
+		(*listeners)++;
+	}
+	if (file)
+		(void)fclose(file);
+}
+
 static int print_context(void *owner, const struct behaviour *sample)
 {
 	(void)owner;
@@ -74,6 +102,8 @@ static int look(struct host *host, struct error *error)
 	(void)model_each_context(host->model, print_context, NULL);
 	(void)printf("listens\n");
 	(void)model_each(host->model, print_listener, &listeners);
+	print_unowned(host, "/proc/net/tcp", &listeners);
+	print_unowned(host, "/proc/net/tcp6", &listeners);
 	if (!listeners)
 		(void)printf("  nothing\n");
 	return 0;

@@ -40,9 +40,10 @@ struct learn {
 	struct model *model;
 	struct networks *networks;
 	struct learner *learner;
-	const char *daemon; /* a container engine's client that the command's tree ran */
-	bool tells;         /* a person looks on */
-	size_t told;        /* lines at the last tick */
+	const char *daemon;  /* a container engine's client that the command's tree ran */
+	bool tells;          /* a person looks on */
+	size_t told;         /* lines at the last tick */
+	struct model *named; /* contexts that were told */
 };
 
 static int parse(struct learn *learn, int argc, char **argv)
@@ -103,16 +104,30 @@ static void ready(void *owner, struct sensor *sensor)
 	say("learning into %s", learn->output);
 }
 
+/* A context is told when it is met for the first time. */
+static int name_context(void *owner, const struct behaviour *sample)
+{
+	struct learn *learn = owner;
+
+	if (model_has_context(learn->named, sample))
+		return 0;
+	say("new: %s%s%s%s", context_kind_name(sample->context_kind), sample->context_name[0] ? " " : "",
+	    sample->context_name, sample->in_container ? " in container" : "");
+	return model_add(learn->named, sample, NULL) < 0;
+}
+
 static void tick(void *owner, struct sensor *sensor)
 {
 	struct learn *learn = owner;
-	size_t lines = model_size(learn->model);
+	const struct learner_tally *tally = learner_tally(learn->learner);
+	size_t lines = model_size(learn->model) + tally->waiting;
 
 	(void)sensor;
 	if (!learn->tells || lines == learn->told)
 		return;
-	say("%zu lines (+%zu), %llu events", lines, lines - learn->told,
-	    (unsigned long long)learner_tally(learn->learner)->events);
+	(void)model_each_context(learn->model, name_context, learn);
+	say("%zu lines, of which %llu wait for their context; %llu events", lines, (unsigned long long)tally->waiting,
+	    (unsigned long long)tally->events);
 	learn->told = lines;
 }
 
@@ -151,7 +166,8 @@ static int prepare(struct learn *learn, struct error *error)
 {
 	learn->model = model_new();
 	learn->networks = networks_new();
-	if (learn->model && learn->networks)
+	learn->named = model_new();
+	if (learn->model && learn->networks && learn->named)
 		learn->learner = learner_new(learn->model, learn->networks);
 	if (!learn->learner)
 		return error_set(error, -ENOMEM, "out of memory");
@@ -227,6 +243,7 @@ static int run(int argc, char **argv)
 		say("%s", error.text);
 	learner_free(learn.learner);
 	networks_free(learn.networks);
+	model_free(learn.named);
 	model_free(learn.model);
 	return status;
 }

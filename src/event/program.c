@@ -486,9 +486,25 @@ void program_classify(const struct program_facts *facts, struct program_class *o
 	out->kind = SCRIPT_NONE;
 	out->script[0] = '\0';
 	classify(facts, out);
+	if (out->kind == SCRIPT_STDIN && facts->argv_truncated)
+		out->kind = SCRIPT_UNKNOWN;
 	if (out->kind == SCRIPT_UNKNOWN)
 		out->script[0] = '\0';
 	write_text(facts->exe, out);
+}
+
+/* Called by a descriptor's name, which says nothing of the program. */
+static bool is_nameless(const char *called)
+{
+	return !*called || !strncmp(called, "/proc/", 6) || !strncmp(called, "/dev/fd/", 8);
+}
+
+/* By the name it was called, as people do: redis-server is a link to redis-check-rdb, and nobody calls it that. */
+static const char *called_name(const struct program *program)
+{
+	const char *name = program_base(is_nameless(program->called) ? program->exe : program->called);
+
+	return *name ? name : program_base(program->exe);
 }
 
 const char *program_name(const struct program *program)
@@ -499,6 +515,8 @@ const char *program_name(const struct program *program)
 		return program_base(*program->script ? program->script : program->exe);
 	case SCRIPT_MODULE:
 		return *program->script ? program->script : program_base(program->exe);
+	case SCRIPT_NONE:
+		return called_name(program);
 	default:
 		return program_base(program->exe);
 	}

@@ -40,6 +40,7 @@ struct program_facts {
 	bool shebang;     /* started through a #! line: `called` is the script */
 	const char *argv; /* arguments, each ended by NUL */
 	size_t argv_size;
+	bool argv_truncated; /* there were more: an interpreter's script that is not there may lie beyond */
 };
 
 /* Large enough for the two strings that program_classify() makes. */
@@ -60,9 +61,9 @@ struct program_class {
 void program_classify(const struct program_facts *facts, struct program_class *out);
 
 /*
- * The name that a service or job is called by after its main program: the base name of the script where
- * there is a trusted or claimed one, the module's name, else the executable's base name. Borrowed
- * from its argument.
+ * The name that a service or job is called by after its main program: the base name of the script where there is a
+ * trusted or claimed one, the module's name, else the base name of the path as called (links are not followed: nobody
+ * says redis-check-rdb for redis-server). Borrowed from its argument.
  */
 const char *program_name(const struct program *program);
 

@@ -117,19 +117,45 @@ static void add_actor(struct buffer *out, const struct event *event)
 	}
 }
 
+/* So many ancestors are shown; what lies beyond is the machine's own ancestry. The JSON has them all. */
+#define LINEAGE_SHOWN 6
+
+static bool same_ancestor(const struct event_ancestor *one, const struct event_ancestor *other)
+{
+	return !strcmp(one->program, other->program) && !strcmp(one->user, other->user);
+}
+
+static void add_ancestor(struct buffer *out, const struct event_ancestor *ancestor)
+{
+	buffer_text(out, ancestor->program[0] ? ancestor->program : "?");
+	if (ancestor->user[0]) {
+		buffer_text(out, " (");
+		add_escaped(out, ancestor->user);
+		buffer_byte(out, ')');
+	}
+}
+
+/* Eldest first; a program that forked itself stands once. */
 static void add_lineage(struct buffer *out, const struct event *event)
 {
-	if (!event->lineage_count)
+	const struct event_ancestor *shown[LINEAGE_SHOWN];
+	unsigned count = 0, at = 0;
+
+	for (; at < event->lineage_count; at++) {
+		if (count && same_ancestor(shown[count - 1], &event->lineage[at]))
+			continue;
+		if (count == LINEAGE_SHOWN)
+			break;
+		shown[count++] = &event->lineage[at];
+	}
+	if (!count)
 		return;
 	add_label(out, "lineage");
-	for (unsigned i = event->lineage_count; i--;) {
-		buffer_text(out, event->lineage[i].program[0] ? event->lineage[i].program : "?");
-		if (event->lineage[i].user[0]) {
-			buffer_text(out, " (");
-			add_escaped(out, event->lineage[i].user);
-			buffer_byte(out, ')');
-		}
-		buffer_text(out, i ? " > " : "\n");
+	if (at < event->lineage_count)
+		buffer_text(out, "… > ");
+	while (count--) {
+		add_ancestor(out, shown[count]);
+		buffer_text(out, count ? " > " : "\n");
 	}
 }
 
@@ -153,12 +179,15 @@ static void add_place(struct buffer *out, const struct event *event)
 	}
 }
 
+/* What is odd, not what is only so. */
+#define FLAGS_NOTED (~(EVENT_FLAG_EXISTING | EVENT_FLAG_BY_READER | EVENT_FLAG_PORT_ASKED))
+
 static void add_flags(struct buffer *out, const struct event *event)
 {
 	bool first = true;
 
 	for (unsigned bit = 0; bit < EVENT_FLAG_COUNT; bit++) {
-		if (!(event->flags & 1U << bit))
+		if (!(event->flags & FLAGS_NOTED & 1U << bit))
 			continue;
 		if (first)
 			add_label(out, "note");
@@ -180,18 +209,26 @@ static void add_header_line(struct buffer *out, const struct behaviour *behaviou
 		buffer_text(out, " in container");
 }
 
+static void add_line(struct buffer *out, const struct behaviour *behaviour)
+{
+	buffer_printf(out, "%s %s%s%s", behaviour_kind_name(behaviour->kind), behaviour->program,
+		      behaviour->object[0] ? "  " : "", behaviour->object);
+}
+
 static void add_remedy(struct buffer *out, const struct finding *finding, const char *model_name)
 {
-	const struct behaviour *behaviour = &finding->behaviour;
-
 	add_label(out, "why");
 	buffer_text(out, finding->kind == FINDING_BEHAVIOUR ? "the model has no such line for this context\n"
 							    : "the model does not know this context at all\n");
 	add_label(out, "normal?");
 	buffer_printf(out, "then add to %s, below `", model_name);
-	add_header_line(out, behaviour);
-	buffer_printf(out, "`:  %s %s%s%s\n", behaviour_kind_name(behaviour->kind), behaviour->program,
-		      behaviour->object[0] ? "  " : "", behaviour->object);
+	add_header_line(out, finding->behaviour);
+	buffer_text(out, "`:");
+	for (unsigned i = 0; i < finding->count; i++) {
+		buffer_text(out, finding->count > 1 ? "\n              " : "  ");
+		add_line(out, &finding->behaviour[i]);
+	}
+	buffer_byte(out, '\n');
 }
 
 void finding_explain(struct buffer *out, const struct finding *finding, const char *model_name)
@@ -207,7 +244,7 @@ void finding_explain(struct buffer *out, const struct finding *finding, const ch
 	buffer_printf(out, "  %s  ", titles[finding->kind]);
 	add_context(out, &event->context);
 	buffer_text(out, ": ");
-	add_deed(out, &finding->behaviour);
+	add_deed(out, finding->behaviour);
 	buffer_byte(out, '\n');
 	if (finding->kind == FINDING_BENEATH)
 		return;
@@ -303,25 +340,39 @@ static void add_json_string(struct buffer *out, const char *text)
 }
 
 /* The texts of a behaviour are escaped already, so JSON needs no more than its quotes. */
-void finding_write(struct buffer *out, const struct finding *finding)
+static void write_behaviour(struct buffer *out, const struct behaviour *behaviour)
 {
-	const struct behaviour *behaviour = &finding->behaviour;
-	struct buffer name = BUFFER_INIT(8192);
-
-	escape_append(&name, behaviour->context_name, strlen(behaviour->context_name), "");
-	buffer_printf(out, "{\"finding\":\"%s\",\"behaviour\":{\"context\":\"%s\",\"name\":",
-		      finding_kind_name(finding->kind), context_kind_name(behaviour->context_kind));
-	add_json_string(out, buffer_string(&name));
-	buffer_printf(out, ",\"container\":%s,\"kind\":\"%s\",\"program\":", behaviour->in_container ? "true" : "false",
-		      behaviour_kind_name(behaviour->kind));
+	buffer_printf(out, "{\"kind\":\"%s\",\"program\":", behaviour_kind_name(behaviour->kind));
 	add_json_string(out, behaviour->program);
 	buffer_text(out, ",\"object\":");
 	add_json_string(out, behaviour->object);
-	buffer_text(out, "},\"event\":");
+	buffer_byte(out, '}');
+}
+
+static void write_context(struct buffer *out, const struct behaviour *behaviour)
+{
+	struct buffer name = BUFFER_INIT(8192);
+
+	escape_append(&name, behaviour->context_name, strlen(behaviour->context_name), "");
+	buffer_printf(out, "{\"kind\":\"%s\",\"name\":", context_kind_name(behaviour->context_kind));
+	add_json_string(out, buffer_string(&name));
+	buffer_printf(out, ",\"in_container\":%s}", behaviour->in_container ? "true" : "false");
+	buffer_free(&name);
+}
+
+void finding_write(struct buffer *out, const struct finding *finding)
+{
+	buffer_printf(out, "{\"finding\":\"%s\",\"context\":", finding_kind_name(finding->kind));
+	write_context(out, finding->behaviour);
+	buffer_text(out, ",\"behaviours\":[");
+	for (unsigned i = 0; i < finding->count; i++) {
+		buffer_text(out, i ? "," : "");
+		write_behaviour(out, &finding->behaviour[i]);
+	}
+	buffer_text(out, "],\"event\":");
 	ndjson_write(out, finding->event);
 	/* The event ended its line; the finding ends there too. */
 	if (out->size && out->data[out->size - 1] == '\n')
 		out->size--;
 	buffer_text(out, "}\n");
-	buffer_free(&name);
 }

@@ -47,9 +47,9 @@ static enum finding_kind kind_of(const struct judge *judge, const struct behavio
 	return model_has_context(judge->told, behaviour) ? FINDING_BENEATH : FINDING_CONTEXT;
 }
 
-static int deviate(struct judge *judge, const struct event *event, const struct behaviour *behaviour)
+/* Keeps a deviation that was not told yet in the finding. 0, or -ENOMEM. */
+static int deviate(struct judge *judge, const struct behaviour *behaviour, struct finding *finding)
 {
-	struct finding finding = { .event = event, .behaviour = *behaviour };
 	struct model_entry *entry = model_find(judge->told, behaviour);
 	int status;
 
@@ -59,18 +59,36 @@ static int deviate(struct judge *judge, const struct event *event, const struct 
 			entry->count++;
 		return 0;
 	}
-	finding.kind = kind_of(judge, behaviour);
+	if (!finding->count)
+		finding->kind = kind_of(judge, behaviour);
 	status = model_add(judge->told, behaviour, NULL);
 	if (status < 0)
 		return status;
-	judge->tally.deviations++;
-	return judge->sink(judge->owner, &finding);
+	finding->behaviour[finding->count++] = *behaviour;
+	return 0;
+}
+
+/* Compares what the event is with the model. */
+static int compare(struct judge *judge, struct finding *finding)
+{
+	int status = 0;
+
+	for (unsigned i = 0; i < judge->behaviours.count && !status; i++) {
+		struct model_entry *entry = model_match(judge->model, &judge->behaviours.item[i]);
+
+		if (entry)
+			entry->count++;
+		else
+			status = deviate(judge, &judge->behaviours.item[i], finding);
+	}
+	return status;
 }
 
 int judge_event(void *owner, const struct event *event)
 {
 	struct judge *judge = owner;
-	int status = 0;
+	struct finding finding = { .event = event };
+	int status;
 
 	if (event->kind == EVENT_LOSS) {
 		judge->tally.lost += event->loss_count;
@@ -78,17 +96,14 @@ int judge_event(void *owner, const struct event *event)
 	}
 	judge->tally.events++;
 	behaviours_of(event, judge->networks, &judge->behaviours);
-	if (judge->behaviours.count)
-		judge->tally.judged++;
-	for (unsigned i = 0; i < judge->behaviours.count && !status; i++) {
-		struct model_entry *entry = model_match(judge->model, &judge->behaviours.item[i]);
-
-		if (entry)
-			entry->count++;
-		else
-			status = deviate(judge, event, &judge->behaviours.item[i]);
-	}
-	return status;
+	if (!judge->behaviours.count)
+		return 0;
+	judge->tally.judged++;
+	status = compare(judge, &finding);
+	if (status < 0 || !finding.count)
+		return status;
+	judge->tally.deviations++;
+	return judge->sink(judge->owner, &finding);
 }
 
 const struct judge_tally *judge_tally(const struct judge *judge)

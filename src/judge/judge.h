@@ -17,17 +17,19 @@ enum finding_kind {
 	FINDING_KIND_COUNT,
 };
 
+/* One event is one finding, though several lines may be missing for it (a program started, and whom it runs as). */
 struct finding {
 	enum finding_kind kind;
-	const struct event *event;  /* borrowed */
-	struct behaviour behaviour; /* borrowed */
+	const struct event *event;                        /* borrowed */
+	struct behaviour behaviour[BEHAVIOURS_PER_EVENT]; /* borrowed; what deviates, the most telling first */
+	unsigned count;                                   /* at least 1 */
 };
 
 typedef int (*finding_sink)(void *owner, const struct finding *finding);
 
 struct judge_tally {
 	uint64_t events, judged; /* all; those that are behaviours */
-	uint64_t deviations;     /* different ones: each is told once */
+	uint64_t deviations;     /* findings: each is told once */
 	uint64_t repeated;       /* more of the same */
 	uint64_t lost;           /* things the sensor missed */
 };
@@ -54,7 +56,7 @@ const char *finding_kind_name(enum finding_kind kind);
  */
 void finding_explain(struct buffer *out, const struct finding *finding, const char *model_name);
 
-/* As one line of NDJSON: {"finding": kind, "behaviour": {…}, "event": {…}}. docs/reference/events.md */
+/* As one line of NDJSON: {"finding": kind, "context": {…}, "behaviours": [{…}], "event": {…}}. docs/reference/events.md */
 void finding_write(struct buffer *out, const struct finding *finding);
 
 /* An event in one line for people: time, context, what. Without a newline. */

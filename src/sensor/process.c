@@ -267,6 +267,7 @@ struct image *image_new(const struct image_facts *facts)
 		.shebang = facts->record_flags & SOMBRERO_EXE_SHEBANG,
 		.argv = facts->argv,
 		.argv_size = facts->argv_size,
+		.argv_truncated = facts->record_flags & SOMBRERO_ARGV_TRUNCATED,
 	};
 	struct image *image;
 	bool redacted;

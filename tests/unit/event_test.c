@@ -485,8 +485,8 @@ static void check_programs(const struct example *examples, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		char *argv = malloc(examples[i].argv_size + 1);
-		const struct program_facts facts = { examples[i].exe, "./called", "/srv/app/",
-						     false,           argv,       examples[i].argv_size };
+		const struct program_facts facts = { examples[i].exe,       "./called", "/srv/app/", false, argv,
+						     examples[i].argv_size, false };
 
 		assert_non_null(argv);
 		memcpy(argv, examples[i].argv, examples[i].argv_size);
@@ -513,7 +513,7 @@ static void an_interpreter_is_read_as_it_reads_itself(void **state)
 static void a_shebang_is_trusted_whatever_argv_says(void **state)
 {
 	static struct program_class class;
-	struct program_facts facts = { "/usr/bin/bash", "./run", "/srv", true, ARGUMENTS("bash\0-c\0x") };
+	struct program_facts facts = { "/usr/bin/bash", "./run", "/srv", true, ARGUMENTS("bash\0-c\0x"), false };
 
 	(void)state;
 	program_classify(&facts, &class);
@@ -532,7 +532,7 @@ static void a_script_too_long_for_its_place_is_unknown(void **state)
 {
 	static struct program_class class;
 	static char argv[PROGRAM_SCRIPT_MAX + 8] = "sh", exe[PROGRAM_SCRIPT_MAX];
-	struct program_facts facts = { exe, "sh", "/", false, argv, sizeof(argv) };
+	struct program_facts facts = { exe, "sh", "/", false, argv, sizeof(argv), false };
 
 	(void)state;
 	memset(argv + 3, 1, sizeof(argv) - 4);

@@ -223,14 +223,27 @@ static void news_is_told_once_with_what_would_make_it_normal(void **state)
 
 static void an_unknown_context_is_one_finding_with_the_rest_beneath(void **state)
 {
-	const struct event events[] = { make_exec(9, CONTEXT_SERVICE, "miner", "/tmp/x") };
+	const struct event events[] = { make_exec(9, CONTEXT_SERVICE, "miner", "/tmp/x"),
+					make_listen(9, CONTEXT_SERVICE, "miner", "/tmp/x", 4444) };
+	struct told told;
+
+	(void)state;
+	judge_each(events, 2, &told);
+	assert_int_equal(told.count, 2);
+	assert_int_equal(told.kind[0], FINDING_CONTEXT);
+	assert_int_equal(told.kind[1], FINDING_BENEATH);
+}
+
+static void a_program_and_its_owner_are_one_finding_with_both_lines(void **state)
+{
+	const struct event events[] = { make_exec(1, CONTEXT_SERVICE, "web", "/usr/bin/id") };
 	struct told told;
 
 	(void)state;
 	judge_each(events, 1, &told);
-	assert_int_equal(told.count, 2);
-	assert_int_equal(told.kind[0], FINDING_CONTEXT);
-	assert_int_equal(told.kind[1], FINDING_BENEATH);
+	assert_int_equal(told.count, 1);
+	assert_non_null(strstr(told.text[0], "exec /usr/bin/id\n"));
+	assert_non_null(strstr(told.text[0], "owner /usr/bin/id  root\n"));
 }
 
 static void logins_are_not_judged_by_the_model(void **state)
@@ -272,6 +285,7 @@ int main(void)
 		cmocka_unit_test(what_the_model_knows_is_quiet),
 		cmocka_unit_test(news_is_told_once_with_what_would_make_it_normal),
 		cmocka_unit_test(an_unknown_context_is_one_finding_with_the_rest_beneath),
+		cmocka_unit_test(a_program_and_its_owner_are_one_finding_with_both_lines),
 		cmocka_unit_test(logins_are_not_judged_by_the_model),
 		cmocka_unit_test(a_finding_moves_no_terminal),
 	};

@@ -713,7 +713,7 @@ static const struct {
 	{ "python3 /srv/app/app.py", "app.py" },
 	{ "/srv/app/run.sh --port 80", "run.sh" },
 	{ "run-from-path --port 80", "run-from-path" },
-	{ "/usr/sbin/mysqld", "mariadbd" },
+	{ "/usr/sbin/mysqld", "mysqld" },
 	{ "/bin/sh -c 'exec /usr/bin/x'", "" },
 	{ "/bin/bash -lc \"exec /usr/bin/x\"", "" },
 	{ "/usr/bin/env python3 app.py", "" },
