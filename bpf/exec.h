@@ -48,26 +48,26 @@ static __always_inline __u32 exec_add_path(struct exec_scratch *scratch, __u32 o
 
 static __always_inline void exec_tty(struct sombrero_exec *record, const struct task_struct *task)
 {
-	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+	struct tty_struct *tty = task->signal->tty;
 
 	record->tty_major = record->tty_minor = 0;
 	if (!tty)
 		return;
-	record->tty_major = BPF_CORE_READ(tty, driver, major);
-	record->tty_minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+	record->tty_major = tty->driver->major;
+	record->tty_minor = tty->driver->minor_start + tty->index;
 }
 
 static __always_inline void exec_fixed(struct sombrero_exec *record, __u16 type, const struct task_struct *task)
 {
-	struct task_struct *parent = BPF_CORE_READ(task, group_leader, real_parent);
+	struct task_struct *parent = task->group_leader->real_parent;
 
 	header_fill(&record->header, type, sizeof(*record), task);
 	credentials_read(&record->credentials, task);
-	record->parent_tgid = BPF_CORE_READ(parent, tgid);
-	record->parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
-	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	record->login_uid = BPF_CORE_READ(task, loginuid.val);
-	record->session_id = BPF_CORE_READ(task, sessionid);
+	record->parent_tgid = parent->tgid;
+	record->parent_start_ns = parent->group_leader->start_boottime;
+	record->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	record->login_uid = task->loginuid.val;
+	record->session_id = task->sessionid;
 	namespaces_read(record, task);
 	record->argc = 0;
 	__builtin_memset(record->padding, 0, sizeof(record->padding));
@@ -78,25 +78,25 @@ static __always_inline void exec_fixed(struct sombrero_exec *record, __u16 type,
 static __always_inline void exec_file(struct sombrero_exec *record, struct path_walk *walk, struct path_buffer *buffer,
 				      const struct file *file, const struct task_struct *task)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct inode *inode = file->f_inode;
+	struct dentry *dentry = file->f_path.dentry;
 	struct qstr name;
 
-	record->inode = BPF_CORE_READ(inode, i_ino);
-	record->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	record->inode = inode->i_ino;
+	record->device = inode->i_sb->s_dev;
 	path_resolve(walk, buffer, &file->f_path, task);
 	if (walk->outside)
 		record->header.flags |= SOMBRERO_PATH_OUTSIDE;
-	if (dentry == BPF_CORE_READ(dentry, d_parent)) {
+	if (dentry == dentry->d_parent) {
 		path_begin(walk, buffer);
-		name.len = BPF_CORE_READ(dentry, d_name.len);
-		name.name = BPF_CORE_READ(dentry, d_name.name);
+		name.len = dentry->d_name.len;
+		name.name = dentry->d_name.name;
 		path_prepend(walk, name.name, name.len);
 		walk->start++; /* without the slash */
 		walk->whole = true;
 		record->header.flags &= ~SOMBRERO_PATH_OUTSIDE;
 		record->header.flags |= SOMBRERO_EXE_MEMFD;
-	} else if (!BPF_CORE_READ(inode, i_nlink) || !BPF_CORE_READ(dentry, d_hash.pprev)) {
+	} else if (!inode->i_nlink || !dentry->d_hash.pprev) {
 		record->header.flags |= SOMBRERO_EXE_DELETED;
 	}
 }

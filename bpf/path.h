@@ -93,14 +93,14 @@ static __always_inline void path_begin(struct path_walk *walk, struct path_buffe
 static __always_inline void path_resolve(struct path_walk *walk, struct path_buffer *buffer, const struct path *path,
 					 const struct task_struct *task)
 {
-	struct vfsmount *mnt = BPF_CORE_READ(path, mnt);
+	struct vfsmount *mnt = path->mnt;
 
 	path_begin(walk, buffer);
-	walk->dentry = BPF_CORE_READ(path, dentry);
+	walk->dentry = path->dentry;
 	walk->mount = mount_of(mnt);
-	walk->mount_root = BPF_CORE_READ(mnt, mnt_root);
-	walk->root = BPF_CORE_READ(task, fs, root.dentry);
-	walk->root_mount = BPF_CORE_READ(task, fs, root.mnt);
+	walk->mount_root = mnt->mnt_root;
+	walk->root = task->fs->root.dentry;
+	walk->root_mount = task->fs->root.mnt;
 	bpf_loop(PATH_STEPS, path_step, walk, 0);
 	if (walk->start == SOMBRERO_PATH_MAX - 1 && walk->whole && !walk->outside) {
 		walk->start--;
@@ -136,7 +136,7 @@ static __always_inline void cgroup_resolve(struct path_walk *walk, struct path_b
 					   const struct task_struct *task)
 {
 	path_begin(walk, buffer);
-	walk->node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+	walk->node = task->cgroups->dfl_cgrp->kn;
 	bpf_loop(CGROUP_STEPS, cgroup_step, walk, 0);
 	if (walk->start == SOMBRERO_PATH_MAX - 1 && walk->whole) {
 		walk->start--;

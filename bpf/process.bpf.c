@@ -16,14 +16,14 @@ static __always_inline __u32 add_filename(struct exec_scratch *scratch, __u32 of
 
 	if (!to)
 		return 0;
-	size = bpf_probe_read_kernel_str(to, SOMBRERO_PATH_MAX, BPF_CORE_READ(bprm, filename));
+	size = bpf_probe_read_kernel_str(to, SOMBRERO_PATH_MAX, bprm->filename);
 	return size < 0 ? 0 : size;
 }
 
 /* The new program's arguments lie in its own memory, where the kernel has just put them. */
 static __always_inline __u32 add_argv(struct exec_scratch *scratch, __u32 offset, const struct task_struct *task)
 {
-	unsigned long start = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
+	unsigned long start = task->mm->arg_start, end = task->mm->arg_end;
 	char *to = exec_tail(scratch, offset);
 	__u64 size = end - start;
 
@@ -42,7 +42,7 @@ static __always_inline __u32 add_argv(struct exec_scratch *scratch, __u32 offset
 
 static __always_inline void exec_flags(struct sombrero_exec *record, const struct linux_binprm *bprm)
 {
-	if (BPF_CORE_READ(bprm, filename) != BPF_CORE_READ(bprm, interp))
+	if (bprm->filename != bprm->interp)
 		record->header.flags |= SOMBRERO_EXE_SHEBANG;
 	if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
 		record->header.flags |= SOMBRERO_EXE_SETID;
@@ -65,15 +65,13 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	}
 	record = &scratch->record;
 	exec_fixed(record, SOMBRERO_EXEC, task);
-	record->argc = BPF_CORE_READ(bprm, argc);
+	record->argc = bprm->argc;
 	exec_flags(record, bprm);
 
-	exec_file(record, &walk, &scratch->path, BPF_CORE_READ(bprm, file), task);
+	exec_file(record, &walk, &scratch->path, bprm->file, task);
 	offset += record->size[SOMBRERO_STRING_EXE] = exec_add_path(scratch, offset, &walk);
 	offset += record->size[SOMBRERO_STRING_FILENAME] = add_filename(scratch, offset, bprm);
-	path_resolve(&walk, &scratch->path,
-		     (struct path *)((void *)BPF_CORE_READ(task, fs) + bpf_core_field_offset(struct fs_struct, pwd)),
-		     task);
+	path_resolve(&walk, &scratch->path, &task->fs->pwd, task);
 	offset += record->size[SOMBRERO_STRING_CWD] = exec_add_path(scratch, offset, &walk);
 	cgroup_resolve(&walk, &scratch->path, task);
 	offset += record->size[SOMBRERO_STRING_CGROUP] = exec_add_path(scratch, offset, &walk);
@@ -93,9 +91,9 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct sombrero_credentials credentials;
 	struct sombrero_fork *record;
-	__u32 tgid = BPF_CORE_READ(child, tgid);
+	__u32 tgid = child->tgid;
 
-	if (tgid != (__u32)BPF_CORE_READ(child, pid) || BPF_CORE_READ(child, flags) & PF_KTHREAD || !in_scope())
+	if (tgid != (__u32)child->pid || child->flags & PF_KTHREAD || !in_scope())
 		return 0;
 	credentials_check(parent);
 	credentials_read(&credentials, child);
@@ -106,8 +104,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	}
 	header_fill(&record->header, SOMBRERO_FORK, sizeof(*record), child);
-	record->parent_tgid = BPF_CORE_READ(parent, tgid);
-	record->parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
+	record->parent_tgid = parent->tgid;
+	record->parent_start_ns = parent->group_leader->start_boottime;
 	namespaces_read(record, child);
 	bpf_ringbuf_submit(record, wakeup());
 	return 0;
@@ -117,11 +115,11 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u32 tgid = task->tgid;
 	struct sombrero_exit *record;
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct signal_struct *signal = task->signal;
 
-	if (BPF_CORE_READ(signal, live.counter))
+	if (signal->live.counter)
 		return 0;
 	credentials_check(task);
 	if (bpf_map_delete_elem(&processes, &tgid))
@@ -132,8 +130,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		return 0;
 	}
 	header_fill(&record->header, SOMBRERO_EXIT, sizeof(*record), task);
-	record->status = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT ? BPF_CORE_READ(signal, group_exit_code)
-									  : BPF_CORE_READ(task, exit_code);
+	record->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->exit_code;
 	record->padding = 0;
 	bpf_ringbuf_submit(record, wakeup());
 	return 0;

@@ -22,7 +22,7 @@ int each_task(struct bpf_iter__task *ctx)
 	struct file *file;
 	__u32 zero = 0, offset = 0;
 
-	if (!task || BPF_CORE_READ(task, tgid) != BPF_CORE_READ(task, pid))
+	if (!task || task->tgid != task->pid)
 		return 0;
 	scratch = bpf_map_lookup_elem(&task_scratch, &zero);
 	if (!scratch)
@@ -30,7 +30,7 @@ int each_task(struct bpf_iter__task *ctx)
 	record = &scratch->record;
 	exec_fixed(record, SOMBRERO_TASK, task);
 	__builtin_memset(record->size, 0, sizeof(record->size));
-	file = BPF_CORE_READ(task, mm, exe_file);
+	file = task->mm->exe_file;
 	if (file) {
 		exec_file(record, &walk, &scratch->path, file, task);
 		offset += record->size[SOMBRERO_STRING_EXE] = exec_add_path(scratch, offset, &walk);
@@ -109,7 +109,7 @@ int each_file(struct bpf_iter__task_file *ctx)
 	__u16 family, type;
 	bool asked;
 
-	if (!task || !file || BPF_CORE_READ(task, tgid) != BPF_CORE_READ(task, pid))
+	if (!task || !file || task->tgid != task->pid)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket)
@@ -126,7 +126,7 @@ int each_file(struct bpf_iter__task_file *ctx)
 	record.header.flags = SOMBRERO_NET_BEFORE | (family == AF_PACKET ? SOMBRERO_NET_PACKET : 0) |
 			      (asked ? SOMBRERO_NET_ASKED : 0);
 	fill_sock(&record, sk, family);
-	record.cookie = BPF_CORE_READ(file, f_inode, i_ino);
+	record.cookie = file->f_inode->i_ino;
 	if (type == SOMBRERO_LISTEN)
 		adopt(sk, &record);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
