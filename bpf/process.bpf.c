@@ -107,6 +107,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	record->parent_tgid = parent->tgid;
 	record->parent_start_ns = parent->group_leader->start_boottime;
 	namespaces_read(record, child);
+	record->login_uid = child->loginuid.val;
+	record->session_id = child->sessionid;
 	bpf_ringbuf_submit(record, wakeup());
 	return 0;
 }

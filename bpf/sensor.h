@@ -196,6 +196,8 @@ static __always_inline void credentials_check(const struct task_struct *task)
 	header_fill(&record->header, SOMBRERO_CREDENTIALS, sizeof(*record), task);
 	record->now = now;
 	record->before = *before;
+	record->login_uid = task->loginuid.val;
+	record->session_id = task->sessionid;
 	credentials_remember(tgid, &now);
 	bpf_ringbuf_submit(record, wakeup());
 }

@@ -101,6 +101,7 @@ struct sombrero_fork {
 	__u32 parent_tgid;
 	__u32 namespace_pid;
 	__u32 mount_namespace, pid_namespace, net_namespace, user_namespace;
+	__u32 login_uid, session_id; /* of both: who takes logins forks after it has set them */
 };
 
 struct sombrero_exit {
@@ -113,6 +114,7 @@ struct sombrero_credentials_record {
 	struct sombrero_header header;
 	struct sombrero_credentials now;
 	struct sombrero_credentials before;
+	__u32 login_uid, session_id; /* now */
 };
 
 struct sombrero_net {
@@ -139,9 +141,9 @@ enum sombrero_loss {
 _Static_assert(sizeof(struct sombrero_header) == 32, "ABI");
 _Static_assert(sizeof(struct sombrero_credentials) == 40, "ABI");
 _Static_assert(sizeof(struct sombrero_exec) == 160, "ABI");
-_Static_assert(sizeof(struct sombrero_fork) == 64, "ABI");
+_Static_assert(sizeof(struct sombrero_fork) == 72, "ABI");
 _Static_assert(sizeof(struct sombrero_exit) == 40, "ABI");
-_Static_assert(sizeof(struct sombrero_credentials_record) == 112, "ABI");
+_Static_assert(sizeof(struct sombrero_credentials_record) == 120, "ABI");
 _Static_assert(sizeof(struct sombrero_net) == 88, "ABI");
 
 #endif

@@ -98,14 +98,21 @@ void contexts_set_home(struct contexts *contexts, const struct home *home)
 		contexts->home = *home;
 }
 
-const char *contexts_login_user(const struct contexts *contexts, uint32_t uid)
+static const char *home_root(const struct contexts *contexts, char out[32])
 {
 	const struct home *home = &contexts->home;
-	char root[32] = "";
 
+	out[0] = '\0';
 	if (home->pid && home->mount_namespace != contexts->mount_namespace)
-		(void)snprintf(root, sizeof(root), "/proc/%u/root", home->pid);
-	return users_name(contexts->users, home->mount_namespace, root, uid);
+		(void)snprintf(out, 32, "/proc/%u/root", home->pid);
+	return out;
+}
+
+const char *contexts_login_user(const struct contexts *contexts, uint32_t uid)
+{
+	char root[32];
+
+	return users_name(contexts->users, contexts->home.mount_namespace, home_root(contexts, root), uid);
 }
 
 const char *contexts_root(const struct contexts *contexts, const struct process *process, char out[32])
@@ -161,6 +168,14 @@ static bool same_context(const struct context *one, const struct context *other)
 	return one->kind == other->kind && !strcmp(one->name, other->name) && !strcmp(one->container, other->container);
 }
 
+/* A login is one wherever its processes are; anything else is one a unit. */
+static bool same_node(const struct context_node *node, const struct context *context, const char *unit,
+		      const char *login)
+{
+	return same_context(&node->context, context) && !strcmp(node->login, login) &&
+	       (login[0] || !strcmp(node->unit, unit));
+}
+
 /* The one node of that context, unit and login; made when missing. A reference for the caller, or NULL. */
 static struct context_node *shared_node(struct contexts *contexts, const struct context *context, const char *unit,
 					const char *login)
@@ -169,7 +184,7 @@ static struct context_node *shared_node(struct contexts *contexts, const struct 
 
 	for (size_t i = 0; i < contexts->shared_count; i++) {
 		node = contexts->shared[i];
-		if (same_context(&node->context, context) && !strcmp(node->unit, unit) && !strcmp(node->login, login)) {
+		if (same_node(node, context, unit, login)) {
 			node->references++;
 			return node;
 		}
@@ -266,8 +281,8 @@ static bool is_login_shell(const struct situation *situation)
 	const struct process *process = situation->process;
 
 	return process->session_id == EVENT_NO_ID && current_kind(situation) != CONTEXT_SESSION &&
-	       is_one_of(caller_name(situation), login_programs, COUNT(login_programs)) &&
-	       process->image->argv_size && process->image->argv[0] != '/';
+	       is_one_of(caller_name(situation), login_programs, COUNT(login_programs)) && process->image->argv_size &&
+	       process->image->argv[0] != '/';
 }
 
 /*
@@ -321,6 +336,14 @@ static bool is_change_unit(const struct contexts *contexts, const char *unit)
 	       is_one_of(unit, (const char *const *)contexts->changes, contexts->change_count);
 }
 
+/* Unit files are read at home, which is there longer than a process that may be gone already. */
+static const char *unit_root(const struct situation *situation, char out[32])
+{
+	if (situation->container[0])
+		return contexts_root(situation->contexts, situation->process, out);
+	return home_root(situation->contexts, out);
+}
+
 /* A systemd unit: its first process settles what it is; the others inherit. */
 static struct context_node *choose_unit(const struct situation *situation)
 {
@@ -341,7 +364,7 @@ static struct context_node *choose_unit(const struct situation *situation)
 	unit_base(unit, base);
 	if (is_change_unit(situation->contexts, unit))
 		return fresh(situation, CONTEXT_CHANGE, base);
-	unit_read(contexts_root(situation->contexts, situation->process, root), unit, &facts);
+	unit_read(unit_root(situation, root), unit, &facts);
 	name = facts.main_program;
 	if (!name[0])
 		name = facts.found || situation->process->image->is_wrapper ? base : own_name(situation);
@@ -370,7 +393,16 @@ static bool stays_itself(const struct situation *situation)
 	return !by_runtime || (is_person && situation->process->namespace_pid != 1);
 }
 
-/* The first process of a container gives it its service, also when it becomes another program. */
+/* The first process of a container, which has not settled what it is, or becomes another program than it is named by. */
+static bool is_main_of_container(const struct situation *situation, bool crosses)
+{
+	const struct context_node *current = situation->current;
+
+	return situation->process->namespace_pid == 1 &&
+	       (crosses || is_loose(current_kind(situation)) ||
+		(current->context.kind == CONTEXT_SERVICE && !strcmp(current->context.name, caller_name(situation))));
+}
+
 static struct context_node *main_of_container(const struct situation *situation)
 {
 	if (situation->process->image->is_wrapper || is_one_of(own_name(situation), inits, COUNT(inits)))
@@ -394,13 +426,12 @@ static struct context_node *choose_container(const struct situation *situation)
 	const struct context_node *current = situation->current;
 	enum context_kind kind = current_kind(situation);
 	bool crosses = !current || strcmp(current->context.container, situation->container);
-	bool is_first = situation->process->namespace_pid == 1;
 
 	if (!situation->container[0])
 		return NULL;
 	if (crosses && stays_itself(situation))
 		return fresh(situation, kind, current->context.name);
-	if (is_first && (crosses || is_loose(kind) || kind == CONTEXT_SERVICE))
+	if (is_main_of_container(situation, crosses))
 		return main_of_container(situation);
 	if (crosses && is_loose(kind) && !situation->facts.container[0])
 		return shared(situation, kind == CONTEXT_UNKNOWN ? CONTEXT_BOOT : kind, "");
@@ -417,21 +448,52 @@ static bool passes_on(const struct image *image)
 	return image->is_wrapper || image->program.script_kind == SCRIPT_STDIN;
 }
 
+/* The scheduler's, but what it starts is no job. */
+static struct context_node *mailer_of_scheduler(const struct situation *situation)
+{
+	struct context_node *node =
+		shared_node(situation->contexts, &situation->current->context, situation->current->unit, "mailer");
+
+	if (node)
+		node->scheduler = false;
+	return node;
+}
+
 /* Schedulers start jobs through a shell. What they start themselves is theirs: the mailer, for what a job printed. */
 static struct context_node *choose_job(const struct situation *situation)
 {
 	if (!situation->current || !situation->current->scheduler || passes_on(situation->process->image) ||
-	    is_one_of(own_name(situation), schedulers, COUNT(schedulers)) ||
-	    is_one_of(caller_name(situation), schedulers, COUNT(schedulers)))
+	    is_one_of(own_name(situation), schedulers, COUNT(schedulers)))
 		return NULL;
+	if (is_one_of(caller_name(situation), schedulers, COUNT(schedulers)))
+		return mailer_of_scheduler(situation);
 	return fresh(situation, CONTEXT_JOB, own_name(situation));
+}
+
+/* /etc/init.d/nginx, /etc/rc2.d/S01nginx: it has a service's name, and starts it. */
+static bool is_start_script(const struct image *image)
+{
+	const char *script = image->program.script;
+
+	return !strncmp(script, "/etc/init.d/", strlen("/etc/init.d/")) ||
+	       !strncmp(script, "/etc/rc", strlen("/etc/rc"));
+}
+
+/* Between the script and its daemon are few processes. */
+static bool is_below_start_script(const struct process *process)
+{
+	for (unsigned depth = 0; process && process->image && depth < 4; depth++, process = process->parent) {
+		if (is_start_script(process->image))
+			return true;
+	}
+	return false;
 }
 
 /* A start script's daemon, as systemd would start it: a service, whoever called the script. */
 static struct context_node *choose_started_service(const struct situation *situation)
 {
 	if (current_kind(situation) == CONTEXT_SERVICE || strcmp(caller_name(situation), "start-stop-daemon") != 0 ||
-	    situation->process->image->is_wrapper)
+	    situation->process->image->is_wrapper || !is_below_start_script(situation->process->parent))
 		return NULL;
 	return shared(situation, CONTEXT_SERVICE, own_name(situation));
 }
@@ -439,9 +501,10 @@ static struct context_node *choose_started_service(const struct situation *situa
 static struct context_node *choose_named_service(const struct situation *situation)
 {
 	const struct contexts *contexts = situation->contexts;
+	const struct image *image = situation->process->image;
 	const char *name = own_name(situation);
 
-	if (!is_loose(current_kind(situation)) || situation->process->image->is_wrapper)
+	if (!is_loose(current_kind(situation)) || image->is_wrapper || is_start_script(image))
 		return NULL;
 	if (!is_one_of(name, known_services, COUNT(known_services)) &&
 	    !is_one_of(name, (const char *const *)contexts->services, contexts->service_count))
@@ -467,6 +530,35 @@ static void find_container(struct situation *situation)
 	situation->container = situation->namespace_name;
 }
 
+static void look_at(struct contexts *contexts, struct process *process, const struct origin *origin,
+		    struct situation *out)
+{
+	*out = (struct situation) {
+		.contexts = contexts,
+		.process = process,
+		.origin = origin,
+		.current = process->context,
+	};
+	cgroup_parse(process->image->cgroup, &out->facts);
+	find_container(out);
+}
+
+/* Takes the reference. */
+static void settle(struct process *process, struct context_node *node)
+{
+	if (node && node != process->context)
+		process_set_context(process, node, true);
+	context_release(node);
+}
+
+void contexts_note_login(struct contexts *contexts, struct process *process, const struct origin *origin)
+{
+	struct situation situation;
+
+	look_at(contexts, process, origin, &situation);
+	settle(process, choose_session(&situation));
+}
+
 void contexts_assign(struct contexts *contexts, struct process *process, const struct origin *origin)
 {
 	/* In order of how much is known: what was declared, what the system says, what the ancestry shows. */
@@ -474,24 +566,16 @@ void contexts_assign(struct contexts *contexts, struct process *process, const s
 		choose_change, choose_harness,         choose_session,       choose_container, choose_unit,
 		choose_job,    choose_started_service, choose_named_service, choose_default,
 	};
-	struct situation situation = {
-		.contexts = contexts,
-		.process = process,
-		.origin = origin,
-		.current = process->context,
-	};
+	struct situation situation;
 	struct context_node *node = NULL;
 
 	if (process->in_scope)
-		contexts_set_home(contexts, &(struct home) { process->pid, process->pid_namespace,
-							     process->mount_namespace });
-	cgroup_parse(process->image->cgroup, &situation.facts);
-	find_container(&situation);
+		contexts_set_home(contexts,
+				  &(struct home) { process->pid, process->pid_namespace, process->mount_namespace });
+	look_at(contexts, process, origin, &situation);
 	for (size_t i = 0; i < COUNT(choices) && !node; i++)
 		node = choices[i](&situation);
-	if (node && node != process->context)
-		process_set_context(process, node, true);
-	context_release(node);
+	settle(process, node);
 }
 
 static bool is_loose_process(const struct process *process)
@@ -512,6 +596,8 @@ static struct process *found_service(struct contexts *contexts, struct process *
 	while (root->parent && root->parent->context == process->context && root->parent->image &&
 	       !strcmp(root->parent->image->program.text, process->image->program.text))
 		root = root->parent;
+	if (is_one_of(context.name, inits, COUNT(inits)))
+		return NULL;
 	*node = shared_node(contexts, &context, process->context->unit, "");
 	return *node ? root : NULL;
 }

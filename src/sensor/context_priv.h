@@ -53,6 +53,9 @@ struct origin {
 /* Puts `process`, which has just become what its image says, where it belongs. */
 void contexts_assign(struct contexts *contexts, struct process *process, const struct origin *origin);
 
+/* `process` is in another audit session than before, without an exec: perhaps somebody has logged in. */
+void contexts_note_login(struct contexts *contexts, struct process *process, const struct origin *origin);
+
 /*
  * `process` waits for connections: if it is in nobody's charge (boot, harness, unknown), it and its like are a service.
  * Returns the process where that service begins, with the new context in *node (one reference, for the caller), or NULL

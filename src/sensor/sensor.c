@@ -407,17 +407,36 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 	emit(sensor, &event);
 }
 
+/* A login is told when its audit session shows, which no exec need follow: sshd itself carries a person's tunnel. */
+static void note_login(struct sensor *sensor, struct process *process, uint32_t login_uid, uint32_t session_id)
+{
+	const struct origin origin = {
+		.caller = process->image,
+		.session_id = process->session_id,
+		.in_scope = process->in_scope,
+	};
+
+	process->login_uid = login_uid;
+	process->session_id = session_id;
+	if (process->image && process->in_scope && session_id != origin.session_id)
+		contexts_note_login(&sensor->contexts, process, &origin);
+}
+
 static void on_fork(struct sensor *sensor, const struct record *record)
 {
 	const struct sombrero_fork *fork = (const struct sombrero_fork *)record->header;
 	struct process *parent = known_process(sensor, fork->parent_tgid, fork->parent_start_ns, EVENT_LINEAGE_MAX);
 	struct process *child = process_find(&sensor->table, fork->header.tgid, fork->header.start_ns);
 
+	if (parent)
+		note_login(sensor, parent, fork->login_uid, fork->session_id);
 	if (!child)
 		child = add_process(sensor, fork->header.tgid, fork->header.start_ns, parent);
 	if (!child)
 		return;
 	child->in_scope = true;
+	child->login_uid = fork->login_uid;
+	child->session_id = fork->session_id;
 	child->namespace_pid = fork->namespace_pid;
 	child->mount_namespace = fork->mount_namespace;
 	child->pid_namespace = fork->pid_namespace;
@@ -471,6 +490,7 @@ static void on_credentials(struct sensor *sensor, const struct record *record)
 		return;
 	process->credentials = change->now;
 	process->user = process->effective_user = process->group = NULL;
+	note_login(sensor, process, change->login_uid, change->session_id);
 	fill_event(sensor, process, EVENT_PRIVILEGE, change->header.time_ns, &event);
 	fill_rights_before(&change->before, &event);
 	event.capabilities = change->now.cap_effective;
@@ -500,10 +520,16 @@ static bool is_news(struct sensor *sensor, const struct sombrero_net *net, const
 	return sensor->starting && sensor->existing;
 }
 
-/* What systemd accepts or hands on is not its own: the service reads it, and is told then. */
+/*
+ * What systemd accepts or hands on is not its own: the service reads it, and is told then. To listen it forks (for the
+ * socket's cgroup), and the child is systemd too.
+ */
 static bool is_activator(const struct process *process)
 {
-	return process->namespace_pid == 1 && process->context && process->context->context.kind == CONTEXT_BOOT;
+	const struct process *init = process->namespace_pid == 1 ? process : process->parent;
+
+	return init && init->namespace_pid == 1 && init->image == process->image && process->context &&
+	       process->context->context.kind == CONTEXT_BOOT;
 }
 
 static const enum event_kind net_kinds[SOMBRERO_TYPE_COUNT] = {
@@ -694,8 +720,8 @@ static void find_home_namespace(struct sensor *sensor)
 			first = task;
 	}
 	if (first)
-		contexts_set_home(&sensor->contexts, &(struct home) { first->header.tgid, first->pid_namespace,
-								      first->mount_namespace });
+		contexts_set_home(&sensor->contexts,
+				  &(struct home) { first->header.tgid, first->pid_namespace, first->mount_namespace });
 }
 
 static int take_state(struct sensor *sensor, struct error *error)

@@ -40,10 +40,11 @@ struct unit {
 	const char *name;             /* "getty@tty1.service" */
 	char template[UNIT_NAME_MAX]; /* "getty@.service"; "" for a unit without a template */
 	bool oneshot, forking;
-	char *command; /* the first ExecStart since the last empty one; owned */
+	bool transient; /* made by a program (systemd-run) to run something once */
+	char *command;  /* the first ExecStart since the last empty one; owned */
 };
 
-/* The file `name` below the first directory that has one, into `text`. -ENOENT when none has. */
+/* The file `name` below the first directory that has one, into `text`; which that is, or -ENOENT when none has. */
 static int read_first(int root, const char *name, struct buffer *text)
 {
 	char path[UNIT_PATH_MAX];
@@ -60,7 +61,7 @@ static int read_first(int root, const char *name, struct buffer *text)
 			return file;
 		code = rooted_read(file, UNIT_FILE_MAX, text);
 		(void)close(file);
-		return code;
+		return code < 0 ? code : (int)i;
 	}
 	return -ENOENT;
 }
@@ -483,7 +484,7 @@ static bool has_timer_of(int root, const char *name)
 	bool found;
 
 	(void)snprintf(timer, sizeof(timer), "%.*s.timer", (int)(dot - name), name);
-	found = read_first(root, timer, &text) == 0 && text.size;
+	found = read_first(root, timer, &text) >= 0 && text.size;
 	buffer_free(&text);
 	return found;
 }
@@ -501,7 +502,8 @@ static int read_unit(struct unit *unit)
 
 	if (code == -ENOENT && unit->template[0])
 		code = read_first(unit->root, unit->template, &text);
-	if (!code)
+	unit->transient = code >= 0 && !strcmp(unit_directories[code], "/run/systemd/transient");
+	if (code >= 0)
 		code = text.size ? apply_file(unit, text.data) : -ENOENT;
 	buffer_free(&text);
 	return code ? code : apply_drop_ins(unit);
@@ -519,7 +521,7 @@ void unit_read(const char *root, const char *unit, struct unit_facts *out)
 		return;
 	if (read_unit(&read) == 0) {
 		out->found = true;
-		out->job = read.oneshot || has_timer(&read);
+		out->job = read.oneshot || has_timer(&read) || read.transient;
 		name_main_program(&read, out);
 	}
 	free(read.command);

@@ -802,7 +802,7 @@ static void the_administrators_file_comes_before_the_packages(void **state)
 	write_text("/usr/local/lib/systemd/system/a.service", "[Service]\nExecStart=/usr/bin/local\n");
 	assert_unit("a.service", true, false, "local");
 	write_text("/run/systemd/transient/a.service", "[Service]\nExecStart=/usr/bin/transient\n");
-	assert_unit("a.service", true, false, "transient");
+	assert_unit("a.service", true, true, "transient"); /* systemd-run: a job */
 	write_text("/run/systemd/system/a.service", "[Service]\nExecStart=/usr/bin/runtime\n");
 	assert_unit("a.service", true, false, "runtime");
 	write_text("/etc/systemd/system/a.service", "[Service]\nExecStart=/usr/bin/own\n");
