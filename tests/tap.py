@@ -21,6 +21,15 @@ class Stopped(BaseException):
     """The runner wants us to end: the running test fails with this, its cleanups run, and no other starts."""
 
 
+_stream = None  # where TAP goes, once main() runs
+
+
+def note(line):
+    """A line for whoever reads the test's output, beside the results."""
+    if _stream:
+        _stream.write(f"# {line}\n")
+
+
 def _flatten(suite):
     for item in suite:
         if isinstance(item, unittest.TestSuite):
@@ -104,7 +113,8 @@ class _Result(unittest.TestResult):
 
 
 def main():
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
+    global _stream
+    stream = _stream = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
     tests = list(_flatten(suite))

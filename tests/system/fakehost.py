@@ -197,10 +197,11 @@ class FakeHost:
         """What makes this machine's root a host's: an ssh key, no units but those that a test asks for."""
         self.key = self._folder / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
-        for folder in ("/etc/systemd/system", "/etc/cron.d", "/var/spool/cron", "/etc/sudoers.d"):
+        for folder in ("/etc/systemd/system", "/etc/cron.d", "/etc/sudoers.d"):
             shutil.rmtree(self.path(folder), ignore_errors=True)
             self.path(folder).mkdir(parents=True)
-        self.path("/var/spool/cron/crontabs").mkdir(mode=0o1730)
+        for crontab in self.path("/var/spool/cron/crontabs").glob("*"):
+            crontab.unlink()
         self.path("/usr/sbin/policy-rc.d").unlink(missing_ok=True)
         for unit in MASKED:
             self.path(f"/etc/systemd/system/{unit}").symlink_to("/dev/null")
