@@ -197,11 +197,12 @@ static void fill_event(struct sensor *sensor, struct process *process, enum even
 	fill_lineage(sensor, process, event);
 }
 
-static void emit(struct sensor *sensor, const struct event *event)
+/* `process` is the actor, NULL for none. Hooks on tracepoints see the whole host: what is not of the scope stays here. */
+static void emit(struct sensor *sensor, const struct process *process, const struct event *event)
 {
 	int status;
 
-	if (sensor->sink_status)
+	if (sensor->sink_status || (process && !process->in_scope))
 		return;
 	sensor->events++;
 	status = sensor->sink(sensor->owner, event);
@@ -345,8 +346,7 @@ static void move_service(struct sensor *sensor, struct process *root, struct con
 		fill_event(sensor, process, EVENT_CONTEXT, time_ns, &event);
 		if (before)
 			event.context_before = before->context;
-		if (process->in_scope)
-			emit(sensor, &event);
+		emit(sensor, process, &event);
 	}
 	context_release(before);
 	context_release(node);
@@ -404,7 +404,7 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 		fill_rights_before(&before, &event);
 	event.capabilities = exec->credentials.cap_effective;
 	event.flags |= process->image ? process->image->flags : 0;
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 }
 
 /* A login is told when its audit session shows, which no exec need follow: sshd itself carries a person's tunnel. */
@@ -476,7 +476,7 @@ static void on_exit_record(struct sensor *sensor, const struct record *record)
 	fill_event(sensor, process, EVENT_EXIT, exit->header.time_ns, &event);
 	event.exit_code = exit->status >> 8 & 0xff;
 	event.exit_signal = exit->status & 0x7f;
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 	process_end(&sensor->table, process);
 }
 
@@ -494,7 +494,7 @@ static void on_credentials(struct sensor *sensor, const struct record *record)
 	fill_event(sensor, process, EVENT_PRIVILEGE, change->header.time_ns, &event);
 	fill_rights_before(&change->before, &event);
 	event.capabilities = change->now.cap_effective;
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 }
 
 static bool looked_before(struct sensor *sensor, uint64_t cookie)
@@ -580,7 +580,7 @@ static void on_net(struct sensor *sensor, const struct record *record)
 	memcpy(event.remote_address, net->remote, sizeof(net->remote));
 	if (net->net_namespace)
 		event.net_namespace = net->net_namespace;
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 }
 
 /* Kept until all are there, since a parent can have a higher pid than its child. */
@@ -647,7 +647,7 @@ static void emit_existing(struct sensor *sensor, struct process *process)
 		return;
 	fill_event(sensor, process, EVENT_EXEC, process->start_ns, &event);
 	event.flags |= EVENT_FLAG_EXISTING | (process->image->flags & ~(uint32_t)EVENT_FLAG_SETID);
-	emit(sensor, &event);
+	emit(sensor, process, &event);
 }
 
 static void place_task(struct sensor *sensor, const struct sombrero_exec *task, struct proc_facts *facts)
@@ -762,7 +762,7 @@ static void tell_losses(struct sensor *sensor)
 		event.loss_reason = loss_names[i];
 		event.loss_count = sensor->losses[i] - sensor->losses_told[i];
 		sensor->losses_told[i] = sensor->losses[i];
-		emit(sensor, &event);
+		emit(sensor, NULL, &event);
 	}
 }
 
