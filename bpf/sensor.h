@@ -39,6 +39,14 @@ struct {
 	__uint(value_size, 4);
 } scope __weak SEC(".maps");
 
+/* The same by their ids, for looking at others than the current task. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SCOPE_MAX);
+	__type(key, __u64);
+	__type(value, __u8);
+} scope_ids __weak SEC(".maps");
+
 /* By enum sombrero_loss; only grows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

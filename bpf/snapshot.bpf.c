@@ -12,6 +12,32 @@ struct {
 	__type(value, struct exec_scratch);
 } task_scratch SEC(".maps");
 
+struct scope_walk {
+	struct kernfs_node *node;
+	bool inside;
+};
+
+static long scope_step(__u32 index, struct scope_walk *walk)
+{
+	struct kernfs_node *node = walk->node;
+	__u64 id = BPF_CORE_READ(node, id);
+
+	walk->inside = bpf_map_lookup_elem(&scope_ids, &id);
+	walk->node = kernfs_parent(node);
+	return walk->inside || !walk->node;
+}
+
+/* Of what is outside nothing is remembered in the kernel, so that none of its later steps makes a record. */
+static __always_inline bool task_in_scope(const struct task_struct *task)
+{
+	struct scope_walk walk = { .node = task->cgroups->dfl_cgrp->kn };
+
+	if (!scope_count)
+		return true;
+	bpf_loop(CGROUP_STEPS, scope_step, &walk, 0);
+	return walk.inside;
+}
+
 SEC("iter/task")
 int each_task(struct bpf_iter__task *ctx)
 {
@@ -40,7 +66,7 @@ int each_task(struct bpf_iter__task *ctx)
 	if (offset > EXEC_TAIL_MAX)
 		return 0;
 	record->header.length = sizeof(*record) + offset;
-	if (file)
+	if (file && task_in_scope(task))
 		bpf_map_update_elem(&processes, &record->header.tgid, &record->credentials, BPF_NOEXIST);
 	bpf_seq_write(ctx->meta->seq, scratch, sizeof(*record) + offset);
 	return 0;
@@ -127,7 +153,7 @@ int each_file(struct bpf_iter__task_file *ctx)
 			      (asked ? SOMBRERO_NET_ASKED : 0);
 	fill_sock(&record, sk, family);
 	record.cookie = file->f_inode->i_ino;
-	if (type == SOMBRERO_LISTEN)
+	if (type == SOMBRERO_LISTEN && task_in_scope(task))
 		adopt(sk, &record);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;

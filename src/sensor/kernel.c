@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sombrero/event.h"
@@ -127,8 +128,17 @@ static int open_cgroups(const char *const *cgroups, size_t count, int *fd, struc
 
 static int fill_scope(struct kernel *kernel, const int *fd, size_t count, struct error *error)
 {
+	int scope = bpf_map__fd(kernel->skeleton->maps.scope), ids = bpf_map__fd(kernel->skeleton->maps.scope_ids);
+	const uint8_t yes = 1;
+
 	for (uint32_t i = 0; i < count; i++) {
-		if (bpf_map_update_elem(bpf_map__fd(kernel->skeleton->maps.scope), &i, &fd[i], BPF_ANY))
+		struct stat facts;
+		uint64_t id;
+
+		if (fstat(fd[i], &facts))
+			return error_set(error, -errno, "can't look at a cgroup: %s", strerror(errno));
+		id = facts.st_ino; /* of cgroup2 they are the same */
+		if (bpf_map_update_elem(scope, &i, &fd[i], BPF_ANY) || bpf_map_update_elem(ids, &id, &yes, BPF_ANY))
 			return error_set(error, -errno, "can't set the scope: %s", strerror(errno));
 	}
 	return 0;
