@@ -309,12 +309,18 @@ static struct process *known_process(struct sensor *sensor, uint32_t pid, uint64
 	return process ? process : from_proc(sensor, pid, start_ns, depth);
 }
 
-/* Who a record is about. One that nobody knows gets an entry without a program, and is counted. */
+/* Their hooks see the whole host. Of a scope's own processes the beginning was told, so a stranger is not of the scope. */
+static bool may_be_from_outside(const struct sensor *sensor, const struct sombrero_header *header)
+{
+	return sensor->scope_count && (header->type == SOMBRERO_ACCEPT || header->type == SOMBRERO_CREDENTIALS);
+}
+
+/* Who a record is about, NULL for nobody of ours. One that nobody knows gets an entry without a program, and is counted. */
 static struct process *actor(struct sensor *sensor, const struct sombrero_header *header)
 {
 	struct process *process = known_process(sensor, header->tgid, header->start_ns, EVENT_LINEAGE_MAX);
 
-	if (process)
+	if (process || may_be_from_outside(sensor, header))
 		return process;
 	sensor->losses[LOSS_UNKNOWN]++;
 	process = add_process(sensor, header->tgid, header->start_ns, NULL);
