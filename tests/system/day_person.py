@@ -34,7 +34,9 @@ UNITS = {
     "systemd-update-utmp-runlevel.service": "job systemd-update-utmp",
     "systemd-user-sessions.service": "job systemd-user-sessions",
     "user-runtime-dir@*.service": "job systemd-user-runtime-dir",
-    "systemd-tmpfiles-clean.service": "job systemd-tmpfiles",
+    "systemd-tmpfiles-clean.service": "job systemd-tmpfiles", "systemd-update-done.service": "job systemd-update-done",
+    "systemd-journal-catalog-update.service": "job journalctl", "ldconfig.service": "job ldconfig",
+    "systemd-machine-id-commit.service": "job systemd-machine-id-setup",
 }
 
 # What cron's and at's jobs are called. All else there is cron's or atd's own.
@@ -102,9 +104,9 @@ class Day:
 
     def person(self, event):
         """What a person would call it, as a pattern."""
-        images = list(self.images(event))
         if event["kind"] == "loss":
             return "unknown"
+        images = list(self.images(event))
         if login := sshd_session(event, images):
             return login
         for place, image in enumerate(images):

@@ -8,14 +8,12 @@ console, install packages, rotate logs, deploy by git, restart daemons, and leav
 each event what somebody who knows of the day would call it; what the sensor says must be the same.
 """
 
-import contextlib
 import os
 import pathlib
 import pty
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
@@ -50,12 +48,6 @@ def packages():
     return [next(folder.glob(f"{name}_*.deb")) for name in PACKAGES], next(folder.glob(f"{UPGRADED}_*.deb"))
 
 
-@contextlib.contextmanager
-def temporary_folder():
-    with tempfile.TemporaryDirectory(prefix="day-") as folder:
-        yield folder
-
-
 class Terminal:
     """A person at a terminal of their own, by ssh."""
 
@@ -77,6 +69,11 @@ class Terminal:
     def end(self):
         self.type("exit")
         self._process.wait(20)
+
+    def close(self):
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
         os.close(self._ours)
 
 
@@ -223,9 +220,9 @@ def act_operations(host):
     host.login("bob", ": act=crontab; echo '* * * * * /home/bob/report.sh' | crontab -")
 
 
-def act_deploys(host, folder):
+def act_deploys(host):
     key = " ".join(host.network("ssh", *host.ssh_options()))
-    script = f"""set -e; git init -q -b main {folder}/site; cd {folder}/site; date >index.html; git add .
+    script = f"""set -e; git init -q -b main {host.folder}/site; cd {host.folder}/site; date >index.html; git add .
         git -c user.name=d -c user.email=d@localhost commit -q -m deploy
         GIT_SSH_COMMAND='{key}' git push -q deploy@127.0.0.1:/srv/app.git main"""
     host.run("sh", "-c", script)
@@ -283,10 +280,10 @@ def spend_day_with_systemd(host, terminal):
     host.run(*host.ssh("alice", "-p", "2200", ": act=socket; id"))
 
 
-def spend_rest_with_systemd(host, terminal, debs, folder):
+def spend_rest_with_systemd(host, terminal, debs):
     act_packages(host, debs)
     act_operations(host)
-    act_deploys(host, folder)
+    act_deploys(host)
     act_containers(host)
     act_leave(host)
     act_load(host)
@@ -301,7 +298,7 @@ def furnish_plain(host):
     furnish_people(host)
     host.write("/etc/init.d/day", "#!/bin/sh\n/usr/sbin/sshd -p 2200 -o UsePAM=no -o PidFile=none\n"
                "setsid sh -c 'while :; do /sbin/agetty console linux; done' </dev/null >/dev/null 2>&1 &\n"
-               "unshare --pid --fork --mount-proc python3 -m http.server --bind 127.0.0.1 8081 >/dev/null 2>&1 &\n", 0o755)
+               "unshare --pid --fork --mount-proc /usr/bin/python3 -m http.server --bind 127.0.0.1 8081 >/dev/null 2>&1 &\n", 0o755)
     host.start_scripts("ssh", "cron", "nginx", "day")
 
 
@@ -329,20 +326,20 @@ class OrdinaryDay(unittest.TestCase):
     def setUpClass(cls):
         debs, upgrade = packages()
         cls.days = {}
-        folder = cls.enterClassContext(temporary_folder())
         new = cls.enterClassContext(FakeHost("new", SYSTEMD))
         old = cls.enterClassContext(FakeHost("old", PLAIN))
         furnish_systemd(new, debs, upgrade)
         furnish_plain(old)
-        sensors = {"new": Watching(new.cgroup), "old": Watching(old.cgroup)}
+        sensors = {host.name: cls.watch(host) for host in (new, old)}
         new.boot()
         old.boot()
         new.wait_for_ssh("alice")
         terminal = Terminal(new, "alice")
+        cls.addClassCleanup(terminal.close)
         spend_day_with_systemd(new, terminal)
         spend_day_without_systemd(old)
-        late = {"new": Watching(new.cgroup), "old": Watching(old.cgroup)}
-        spend_rest_with_systemd(new, terminal, debs, folder)
+        late = {host.name: cls.watch(host) for host in (new, old)}
+        spend_rest_with_systemd(new, terminal, debs)
         spend_rest_without_systemd(old)
         wait_for_cron(new, old)
         terminal.end()
@@ -353,6 +350,12 @@ class OrdinaryDay(unittest.TestCase):
             tap.note(f"events on the host {name}, by context and kind")
             for line in table(day.events):
                 tap.note(line)
+
+    @classmethod
+    def watch(cls, host):
+        watching = Watching(host.cgroup)
+        cls.addClassCleanup(watching.close)
+        return watching
 
     def check(self, day, events):
         wrong = {}

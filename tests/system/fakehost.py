@@ -102,16 +102,17 @@ def remove_cgroup(path):
     raise Failed(f"{path} can't be removed")
 
 
-def sweep_cgroups():
-    """Removes cgroups of tests that were killed."""
-    for path in cgroup_root().glob(f"{PREFIX}-*-*-*"):
-        _, pid, started, _ = path.name.split("-", 3)
-        if pid.isdigit() and start_time(pid) != started:
-            remove_cgroup(path)
+def sweep():
+    """Removes cgroups and folders of tests that were killed."""
+    for parent, remove in ((cgroup_root(), remove_cgroup), (pathlib.Path(tempfile.gettempdir()), shutil.rmtree)):
+        for path in parent.glob(f"{PREFIX}-*-*-*"):
+            _, pid, started, _ = path.name.split("-", 3)
+            if pid.isdigit() and start_time(pid) != started:
+                remove(path)
 
 
 def make_cgroup(name):
-    sweep_cgroups()
+    sweep()
     path = cgroup_root() / f"{PREFIX}-{os.getpid()}-{start_time(os.getpid())}-{name}"
     path.mkdir()
     return path
@@ -160,8 +161,9 @@ class FakeHost:
         self.init = init
         self.cgroup = make_cgroup(name)
         self.console = Console()
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}-"))
-        self._log = (self._folder / "log").open("w+")
+        # The test's, on this machine: keys, logs, and what the test puts there.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.cgroup.name}-"))
+        self._log = (self.folder / "log").open("w+")
         self._launcher = None
         try:
             self._launch()
@@ -195,7 +197,7 @@ class FakeHost:
 
     def _furnish(self):
         """What makes this machine's root a host's: an ssh key, no units but those that a test asks for."""
-        self.key = self._folder / "key"
+        self.key = self.folder / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
         for folder in ("/etc/systemd/system", "/etc/cron.d", "/etc/sudoers.d"):
             shutil.rmtree(self.path(folder), ignore_errors=True)
@@ -306,4 +308,4 @@ class FakeHost:
             self._launcher.stdout.close()
         self.console.close()
         self._log.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)

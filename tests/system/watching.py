@@ -45,7 +45,6 @@ class Watching:
         if status or "ERROR" in self.said():
             raise Failed(f"sombrero watch ended with {status}: {self.said()}")
         self.events = [json.loads(line) for line in self.text().splitlines()]
-        self.close()
         return self.events
 
     def close(self):
