@@ -31,6 +31,7 @@ struct kernel {
 	unsigned link_count;
 	kernel_sink sink;
 	void *owner;
+	int taken; /* records, since kernel_consume was called */
 };
 
 /* What libbpf last complained of; it has no other way to say why something failed. */
@@ -174,8 +175,12 @@ static int load(struct kernel *kernel, size_t scope_count, struct error *error)
 static int take_record(void *context, void *data, size_t size)
 {
 	struct kernel *kernel = context;
+	int status = kernel->sink(kernel->owner, data, size);
 
-	return kernel->sink(kernel->owner, data, size);
+	if (status < 0)
+		return status;
+	/* A flood must not keep the caller from its clock and its signals. */
+	return ++kernel->taken >= KERNEL_RECORDS_AT_ONCE ? -EAGAIN : 0;
 }
 
 static int start(struct kernel *kernel, const char *const *cgroups, size_t scope_count, size_t count, int *fd,
@@ -241,16 +246,14 @@ void kernel_close(struct kernel *kernel)
 
 int kernel_consume(struct kernel *kernel, int timeout_ms)
 {
-	/* Both: poll alone never wakes again after a record that asked for no wake-up. */
-	int polled = ring_buffer__poll(kernel->ring, timeout_ms);
-	int consumed;
+	int status;
 
-	if (polled < 0 && polled != -EINTR)
-		return polled;
-	consumed = ring_buffer__consume(kernel->ring);
-	if (consumed < 0)
-		return consumed;
-	return consumed + (polled > 0 ? polled : 0);
+	kernel->taken = 0;
+	/* Both: poll alone never wakes again after a record that asked for no wake-up. */
+	status = ring_buffer__poll(kernel->ring, timeout_ms);
+	if (status >= 0 || status == -EINTR)
+		status = ring_buffer__consume(kernel->ring);
+	return status < 0 && status != -EAGAIN ? status : kernel->taken;
 }
 
 /* Hands over the whole records in a buffer; returns how many bytes they were, or what the sink returned. */

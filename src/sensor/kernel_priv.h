@@ -19,7 +19,11 @@ int kernel_open(const char *root, const char *const *cgroups, size_t count, kern
 		struct kernel **out, struct error *error);
 void kernel_close(struct kernel *kernel);
 
-/* Waits at most `timeout_ms` for a call from the kernel, then takes all there is. Records taken, or a negative errno. */
+/*
+ * Waits at most `timeout_ms` for a call from the kernel, then takes what there is, KERNEL_RECORDS_AT_ONCE at the most:
+ * then more may wait. Returns how many records were taken, or a negative errno.
+ */
+#define KERNEL_RECORDS_AT_ONCE 4096
 int kernel_consume(struct kernel *kernel, int timeout_ms);
 
 /* Hands each process, then each socket that was there before, to the sink given at kernel_open. */

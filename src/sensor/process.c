@@ -73,8 +73,9 @@ static void process_release(struct process_table *table, struct process *process
 /* Takes it out of the table by pid, so that only its children keep it. */
 static void forget(struct process_table *table, struct process *process)
 {
-	if (process_find(table, process->pid, process->start_ns) != process)
+	if (!process->in_table)
 		return;
+	process->in_table = false;
 	(void)table_remove(&table->by_pid, hash_u64(process->pid), &process->pid);
 	process_release(table, process);
 }
@@ -109,13 +110,13 @@ static void trim_dead(struct process_table *table)
 	/* Only a few steps each time: the list also holds the living and the needed. */
 	for (unsigned steps = 0; process && steps < 8 && table->dead > PROCESS_DEAD_MAX; process = next, steps++) {
 		next = process->younger;
-		if (process->dead && process->references == 1)
+		if (process->dead && process->in_table && process->references == 1) {
 			forget(table, process);
-		else if (next) {
-			/* To the young end, so that the old end does not fill up with what must stay. */
-			list_remove(table, process);
-			list_append(table, process);
+			continue;
 		}
+		/* To the young end, so that the old end does not fill up with what must stay. */
+		list_remove(table, process);
+		list_append(table, process);
 	}
 }
 
@@ -154,16 +155,23 @@ static void inherit(struct process *process, struct process *parent)
 	process->in_scope = parent->in_scope;
 }
 
-struct process *process_add(struct process_table *table, uint32_t pid, uint64_t start_ns, struct process *parent)
+/* Makes room for another process of that pid: this one's end was missed. */
+static void retire(struct process_table *table, uint32_t pid)
 {
-	struct process *process, *before = process_find(table, pid, 0);
+	struct process *before = process_find(table, pid, 0);
 
-	if (before == parent && before)
-		parent = NULL; /* a pid that is its own parent: the record is wrong, not the world */
-	if (before) {
-		process_end(table, before);
-		forget(table, before);
-	}
+	if (!before)
+		return;
+	before->references++; /* ending it may let it go */
+	process_end(table, before);
+	forget(table, before);
+	process_release(table, before);
+}
+
+static struct process *insert(struct process_table *table, uint32_t pid, uint64_t start_ns)
+{
+	struct process *process;
+
 	if (table->by_pid.count >= PROCESS_TABLE_MAX) {
 		table->refused++;
 		return NULL;
@@ -174,6 +182,7 @@ struct process *process_add(struct process_table *table, uint32_t pid, uint64_t 
 	process->pid = process->namespace_pid = pid;
 	process->start_ns = start_ns;
 	process->references = 1;
+	process->in_table = true;
 	process->login_uid = process->session_id = EVENT_NO_ID;
 	if (table_insert(&table->by_pid, hash_u64(pid), process) < 0) {
 		free(process);
@@ -181,10 +190,24 @@ struct process *process_add(struct process_table *table, uint32_t pid, uint64_t 
 	}
 	list_append(table, process);
 	table->living++;
-	if (parent) {
+	return process;
+}
+
+struct process *process_add(struct process_table *table, uint32_t pid, uint64_t start_ns, struct process *parent)
+{
+	struct process *process;
+
+	if (parent && parent->pid == pid)
+		parent = NULL; /* a pid that is its own parent: the record is wrong, not the world */
+	if (parent)
+		parent->references++; /* the dead that go meanwhile must not take it along */
+	retire(table, pid);
+	process = insert(table, pid, start_ns);
+	if (process && parent) {
 		inherit(process, parent);
 		cut_long_lineage(table, process);
 	}
+	process_release(table, parent);
 	return process;
 }
 
@@ -197,6 +220,9 @@ void process_end(struct process_table *table, struct process *process)
 	table->dead++;
 	if (process->is_context_root && process->context)
 		process->context->roots--;
+	/* The latest of the dead are kept: they stand at the young end. */
+	list_remove(table, process);
+	list_append(table, process);
 	trim_dead(table);
 }
 

@@ -56,6 +56,7 @@ struct process {
 	uint32_t mount_namespace, pid_namespace, net_namespace, user_namespace;
 	unsigned references; /* by children, and by the table */
 	bool dead;
+	bool in_table; /* found by its pid; not so once another process has the pid */
 	bool in_scope;
 	bool is_context_root;
 	struct process *younger, *older; /* the list of all, by when they were met */
@@ -77,7 +78,7 @@ struct process *process_find(const struct process_table *table, uint32_t pid, ui
 /* A new entry, child of `parent` (may be NULL), which gives it its image, context and ids. NULL: no room. */
 struct process *process_add(struct process_table *table, uint32_t pid, uint64_t start_ns, struct process *parent);
 
-/* Marks it dead and lets go of what nobody needs. */
+/* Marks it dead and lets go of the oldest of the dead that nobody needs, which may be this one. */
 void process_end(struct process_table *table, struct process *process);
 
 /* Replaces what it runs; takes the caller's reference. */

@@ -245,6 +245,8 @@ static void become(struct sensor *sensor, struct process *process, const struct 
 		.caller = caller,
 		.session_id = process->parent ? process->session_id : record->session_id,
 		.in_scope = process->in_scope,
+		.adopted =
+			record->header.type != SOMBRERO_EXEC && process->parent && process->parent->namespace_pid == 1,
 	};
 
 	if (!image) {
@@ -868,8 +870,11 @@ int sensor_poll(struct sensor *sensor, int timeout_ms)
 
 int sensor_drain(struct sensor *sensor)
 {
-	int taken = kernel_consume(sensor->kernel, 0);
+	int taken = KERNEL_RECORDS_AT_ONCE;
 
+	/* As many rounds as it takes to empty a full ring of the smallest records; who floods it may be late. */
+	for (int round = 0; round < 64 && taken == KERNEL_RECORDS_AT_ONCE; round++)
+		taken = kernel_consume(sensor->kernel, 0);
 	tell_losses(sensor);
 	return taken < 0 ? taken : sensor->sink_status;
 }
