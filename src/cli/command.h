@@ -18,7 +18,10 @@ struct command {
 
 extern const struct command command_learn, command_watch, command_status, command_host;
 
-/* Prints "sombrero: …" to standard error. */
+/* Replaces what moves a terminal (C0, DEL, C1) by question marks. */
+void make_harmless(char *text);
+
+/* Prints "sombrero: …" to standard error, made harmless: names in it may come from anybody. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says that the command line is wrong and where help is; returns EXIT_USAGE. */

@@ -191,7 +191,8 @@ static int command_result(const struct learn *learn, const struct source_result 
 {
 	int status = result->command_status;
 
-	if (!result->ran_command || !status || learn->if_it_fails)
+	/* That we ended it, as --for says, is no failure of its own. */
+	if (!result->ran_command || !status || learn->if_it_fails || result->time_was_up)
 		return EXIT_CLEAN;
 	if (WIFSIGNALED(status)) {
 		say("%s was ended by signal %d", learn->source.command[0], WTERMSIG(status));

@@ -13,15 +13,26 @@ static const struct command *const commands[] = { &command_learn, &command_watch
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
+void make_harmless(char *text)
+{
+	for (unsigned char *at = (unsigned char *)text; *at; at++) {
+		if (*at < ' ' || *at == 0x7f)
+			*at = '?';
+		else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
+			at[0] = at[1] = '?';
+	}
+}
+
 void say(const char *format, ...)
 {
+	char text[4096];
 	va_list arguments;
 
-	(void)fputs("sombrero: ", stderr);
 	va_start(arguments, format);
-	(void)vfprintf(stderr, format, arguments);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	(void)fputc('\n', stderr);
+	make_harmless(text);
+	(void)fprintf(stderr, "sombrero: %s\n", text);
 }
 
 int usage_error(const struct command *command, const char *format, ...)
@@ -83,6 +94,8 @@ int main(int argc, char **argv)
 
 	/* A reader that goes away must not keep us from taking our cgroup away: writing says it. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* Whoever started us may ignore it, and then no child of ours could be waited for. */
+	(void)signal(SIGCHLD, SIG_DFL);
 
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		print_help(stdout);

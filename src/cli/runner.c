@@ -3,18 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 #include "sensor/cgroup.h"
 
-#define PATIENCE_MS 5000
+/* Of a directory in the cgroup tree. */
+#define SCOPE_PATH_MAX 8192
 
 struct runner {
 	pid_t pid;
@@ -24,10 +26,11 @@ struct runner {
 
 static int write_text(const char *directory, const char *name, const char *text)
 {
-	char path[4200];
+	char path[SCOPE_PATH_MAX];
 	int fd, status = 0;
 
-	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		status = -errno;
@@ -44,6 +47,7 @@ static _Noreturn void become_command(char **command, const char *directory, int 
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGHUP, &action, NULL);
 	(void)sigaction(SIGPIPE, &action, NULL);
 	status = write_text(directory, "cgroup.procs", "0");
 	if (!status) {
@@ -54,10 +58,22 @@ static _Noreturn void become_command(char **command, const char *directory, int 
 	_exit(127);
 }
 
+/* What the child says before its exec: an errno, or nothing when the pipe closes with it. */
+static int read_report(int fd)
+{
+	int status = 0;
+	ssize_t got;
+
+	do
+		got = read(fd, &status, sizeof(status));
+	while (got < 0 && errno == EINTR);
+	return got == (ssize_t)sizeof(status) ? status : 0;
+}
+
 int runner_start(char **command, const char *directory, struct runner **out, struct error *error)
 {
 	struct runner *runner = calloc(1, sizeof(*runner));
-	int report[2], status = 0;
+	int report[2], status;
 
 	if (!runner || pipe2(report, O_CLOEXEC)) {
 		free(runner);
@@ -67,42 +83,40 @@ int runner_start(char **command, const char *directory, struct runner **out, str
 	if (!runner->pid)
 		become_command(command, directory, report[1]);
 	(void)close(report[1]);
-	if (runner->pid < 0)
-		status = -errno;
-	/* The pipe closes at exec; before that it brings what went wrong. */
-	else if (read(report[0], &status, sizeof(status)) != (ssize_t)sizeof(status))
-		status = 0;
+	status = runner->pid < 0 ? -errno : read_report(report[0]);
 	(void)close(report[0]);
 	if (!status) {
 		*out = runner;
 		return 0;
 	}
-	if (runner->pid > 0)
-		(void)waitpid(runner->pid, NULL, 0);
-	free(runner);
+	runner_end(runner);
 	return error_set(error, status, "can't run %s: %s", command[0], strerror(-status));
 }
 
 bool runner_ended(struct runner *runner)
 {
-	if (!runner->ended && waitpid(runner->pid, &runner->status, WNOHANG) == runner->pid)
+	pid_t pid = runner->ended ? runner->pid : waitpid(runner->pid, &runner->status, WNOHANG);
+
+	/* ECHILD: it ended, and somebody else was told how. */
+	if (pid == runner->pid || (pid < 0 && errno == ECHILD))
 		runner->ended = true;
 	return runner->ended;
 }
 
-int runner_stop(struct runner *runner, int signal)
+void runner_ask(struct runner *runner, int signal)
 {
-	const struct timespec moment = { .tv_nsec = 10000000 };
+	if (!runner_ended(runner))
+		(void)kill(runner->pid, signal);
+}
+
+int runner_end(struct runner *runner)
+{
 	int status;
 
-	if (!runner_ended(runner)) {
-		(void)kill(runner->pid, signal ? signal : SIGTERM);
-		for (int waited = 0; !runner_ended(runner) && waited < PATIENCE_MS; waited += 10)
-			(void)nanosleep(&moment, NULL);
-	}
-	if (!runner_ended(runner)) {
+	if (runner->pid > 0 && !runner_ended(runner)) {
 		(void)kill(runner->pid, SIGKILL);
-		(void)waitpid(runner->pid, &runner->status, 0);
+		while (waitpid(runner->pid, &runner->status, 0) < 0 && errno == EINTR)
+			;
 	}
 	status = runner->status;
 	free(runner);
@@ -128,18 +142,48 @@ static bool own_cgroup(const char *directory, char *out, size_t size)
 	return found;
 }
 
-void runner_clean(const char *directory)
+/* Moves each process of one cgroup to `own`; returns how many. */
+static unsigned move_processes(const char *directory, const char *own)
 {
-	char path[4200], own[8300], line[64];
+	char path[SCOPE_PATH_MAX], line[64];
 	unsigned moved = 0;
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", directory);
+	if (snprintf(path, sizeof(path), "%s/cgroup.procs", directory) >= (int)sizeof(path))
+		return 0;
 	file = fopen(path, "re");
-	while (file && own_cgroup(directory, own, sizeof(own)) && fgets(line, sizeof(line), file))
+	while (file && fgets(line, sizeof(line), file))
 		moved += !write_text(own, "cgroup.procs", line);
 	if (file)
 		(void)fclose(file);
+	return moved;
+}
+
+/* The same for a cgroup and all below it. */
+static unsigned move_tree(const char *directory, const char *own)
+{
+	char *const roots[] = { (char *)(uintptr_t)directory, NULL };
+	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_NOSTAT, NULL);
+	unsigned moved = 0;
+	FTSENT *entry;
+
+	while (tree && (entry = fts_read(tree))) {
+		if (entry->fts_info == FTS_D)
+			moved += move_processes(entry->fts_path, own);
+	}
+	if (tree)
+		(void)fts_close(tree);
+	return moved;
+}
+
+void runner_clean(const char *directory)
+{
+	char own[SCOPE_PATH_MAX];
+	unsigned moved = 0, now = 1;
+
+	/* Again until nothing is left: a process can fork while it is moved. */
+	for (int round = 0; now && round < 16 && own_cgroup(directory, own, sizeof(own)); round++)
+		moved += now = move_tree(directory, own);
 	if (moved)
 		say("%u processes of the command still run; they go on, unwatched", moved);
 	cgroup_remove(directory);

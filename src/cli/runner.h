@@ -16,11 +16,11 @@ int runner_start(char **command, const char *directory, struct runner **out, str
 /* Has it ended? Doesn't wait. */
 bool runner_ended(struct runner *runner);
 
-/*
- * Waits for its end; where it hasn't ended, passes on `signal` (SIGTERM for 0) first and kills it after five seconds. Frees the runner.
- * Returns the status as wait(2) gives it.
- */
-int runner_stop(struct runner *runner, int signal);
+/* Asks it to end, by a signal. */
+void runner_ask(struct runner *runner, int signal);
+
+/* Kills it unless it has ended. Frees the runner. Returns the status as wait(2) gives it. */
+int runner_end(struct runner *runner);
 
 /* What still runs in the cgroup goes on outside it, and is told; the cgroup is removed. */
 void runner_clean(const char *directory);

@@ -87,25 +87,29 @@ static long long now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-static void catch_signals(struct sigaction old[2])
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+#define SIGNAL_COUNT (sizeof(signals) / sizeof(signals[0]))
+
+static void catch_signals(struct sigaction old[SIGNAL_COUNT])
 {
 	struct sigaction action = { .sa_handler = on_signal };
 
 	stop = 0;
-	(void)sigaction(SIGINT, &action, &old[0]);
-	(void)sigaction(SIGTERM, &action, &old[1]);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		(void)sigaction(signals[i], &action, &old[i]);
 }
 
-static void restore_signals(const struct sigaction old[2])
+static void restore_signals(const struct sigaction old[SIGNAL_COUNT])
 {
-	(void)sigaction(SIGINT, &old[0], NULL);
-	(void)sigaction(SIGTERM, &old[1], NULL);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		(void)sigaction(signals[i], &old[i], NULL);
 }
 
-/* Hands over events until the time is up, the command has ended, or somebody interrupts. */
-static int follow(const struct source *source, struct sensor *sensor, struct runner *runner)
+/* Hands over events until the time is up (end 0: never), the command has ended, or somebody interrupts. */
+static int follow(const struct source *source, struct sensor *sensor, struct runner *runner, long long end)
 {
-	long long end = source->for_ms ? now_ms() + source->for_ms : 0, tick = now_ms() + 1000, now;
+	long long tick = now_ms() + 1000, now;
 	int status = 0;
 
 	while (!status && !stop && !(runner && runner_ended(runner))) {
@@ -123,6 +127,29 @@ static int follow(const struct source *source, struct sensor *sensor, struct run
 	return status;
 }
 
+/* How long a command that is asked to end may take. */
+#define PATIENCE_MS 5000
+
+/*
+ * Sees to the command's end. It may do much while it ends: its events are taken as before. A second signal ends the
+ * patience.
+ */
+static int end_command(const struct source *source, struct sensor *sensor, struct runner *runner,
+		       struct source_result *result)
+{
+	int status = 0;
+
+	if (!runner_ended(runner)) {
+		result->time_was_up = !stop;
+		runner_ask(runner, stop ? stop : SIGTERM);
+		stop = 0;
+		status = follow(source, sensor, runner, now_ms() + PATIENCE_MS);
+	}
+	result->command_status = runner_end(runner);
+	result->ran_command = true;
+	return status;
+}
+
 /* With the sensor at hand: runs the command if there is one, and sees to the end of it. */
 static int watch_live(const struct source *source, struct sensor *sensor, const char *directory,
 		      struct source_result *result, struct error *error)
@@ -135,17 +162,18 @@ static int watch_live(const struct source *source, struct sensor *sensor, const 
 	if (source->command)
 		status = runner_start(source->command, directory, &runner, error);
 	if (!status)
-		status = follow(source, sensor, runner);
+		status = follow(source, sensor, runner, source->for_ms ? now_ms() + source->for_ms : 0);
 	if (runner) {
-		/* Ended, interrupted or out of time: its last events are still on their way. */
-		result->command_status = runner_stop(runner, stop);
-		result->ran_command = true;
+		int ended = end_command(source, sensor, runner, result);
+
+		status = status ? status : ended;
 	}
 	if (!status)
 		status = sensor_drain(sensor);
-	result->interrupted = stop;
 	if (source->done)
 		source->done(source->owner, sensor);
+	if (status < 0 && status != -EPIPE && !error->text[0])
+		return error_set(error, status, "the sensor failed: %s", strerror(-status));
 	return status;
 }
 
@@ -175,7 +203,7 @@ static int run_live(const struct source *source, struct source_result *result, s
 		.existing = source->existing,
 	};
 	struct sensor *sensor = NULL;
-	struct sigaction old[2];
+	struct sigaction old[SIGNAL_COUNT];
 	char directory[4096] = "";
 	int status;
 

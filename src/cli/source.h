@@ -92,7 +92,7 @@ int source_settle(struct source *source, const struct command *command, int argc
 struct source_result {
 	bool ran_command;
 	int command_status; /* as wait(2) gives it */
-	bool interrupted;
+	bool time_was_up;   /* --for ended the command */
 };
 
 /* Runs to the end. 0, or a negative errno with a text; what the sink returned comes back as it is. */

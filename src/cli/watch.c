@@ -140,8 +140,14 @@ static int add_service(void *owner, const struct behaviour *sample)
 	struct watch *watch = owner;
 	struct source *source = &watch->source;
 
-	if (sample->context_kind == CONTEXT_SERVICE && source->service_count < SOURCE_SERVICES_MAX)
-		source->service[source->service_count++] = sample->context_name;
+	if (sample->context_kind != CONTEXT_SERVICE)
+		return 0;
+	if (source->service_count == SOURCE_SERVICES_MAX) {
+		say("the model has more than %d services: the others are known only under systemd or once they listen",
+		    SOURCE_SERVICES_MAX);
+		return 1;
+	}
+	source->service[source->service_count++] = sample->context_name;
 	return 0;
 }
 
@@ -181,8 +187,8 @@ static int watch_all(struct watch *watch)
 
 	if (!status)
 		status = source_run(&watch->source, &result, &error);
-	if (status == -EPIPE)
-		return EXIT_CLEAN; /* who read us has seen enough */
+	if (status == -EPIPE) /* who read us has seen enough */
+		return watch->judge && judge_tally(watch->judge)->deviations ? EXIT_DEVIATION : EXIT_CLEAN;
 	if (status < 0) {
 		say("%s", error.text[0] ? error.text : strerror(-status));
 		return watch->source.replay && status == -EINVAL ? EXIT_USAGE : EXIT_FAILED;

@@ -107,8 +107,10 @@ static void add_actor(struct buffer *out, const struct event *event)
 	}
 	if (event->session_id != EVENT_NO_ID)
 		buffer_printf(out, ", audit session %" PRIu32, event->session_id);
-	if (event->tty[0])
-		buffer_printf(out, ", %s", event->tty);
+	if (event->tty[0]) {
+		buffer_text(out, ", ");
+		add_escaped(out, event->tty);
+	}
 	buffer_byte(out, '\n');
 	if (event->argv_size) {
 		add_label(out, "command");
@@ -217,9 +219,15 @@ static void add_line(struct buffer *out, const struct behaviour *behaviour)
 
 static void add_remedy(struct buffer *out, const struct finding *finding, const char *model_name)
 {
+	static const char *const reasons[FINDING_KIND_COUNT] = {
+		[FINDING_BEHAVIOUR] = "the model has no such line for this context\n",
+		[FINDING_CONTEXT] = "the model does not know this context at all\n",
+		[FINDING_FLOOD] =
+			"this program has done too many new things of that kind: from here on they are counted\n",
+	};
+
 	add_label(out, "why");
-	buffer_text(out, finding->kind == FINDING_BEHAVIOUR ? "the model has no such line for this context\n"
-							    : "the model does not know this context at all\n");
+	buffer_text(out, reasons[finding->kind]);
 	add_label(out, "normal?");
 	buffer_printf(out, "then add to %s, below `", model_name);
 	add_header_line(out, finding->behaviour);
@@ -237,6 +245,7 @@ void finding_explain(struct buffer *out, const struct finding *finding, const ch
 		[FINDING_BEHAVIOUR] = "DEVIATION",
 		[FINDING_CONTEXT] = "NEW CONTEXT",
 		[FINDING_BENEATH] = "  beneath",
+		[FINDING_FLOOD] = "FLOOD",
 	};
 	const struct event *event = finding->event;
 
@@ -317,7 +326,8 @@ void event_summarise(struct buffer *out, const struct event *event, const struct
 {
 	add_time(out, event->time_ns);
 	if (event->kind == EVENT_LOSS) {
-		buffer_printf(out, "  LOST %" PRIu64 ": %s", event->loss_count, event->loss_reason);
+		buffer_printf(out, "  LOST %" PRIu64 ": ", event->loss_count);
+		add_escaped(out, event->loss_reason);
 		return;
 	}
 	buffer_printf(out, "  %-9s %-7" PRIu32 " ", event_kind_name(event->kind), event->pid);

@@ -4,15 +4,30 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
+#include "base/table.h"
+
 struct judge {
 	struct model *model;
-	struct model *told; /* deviations that were told: the same structure serves */
+	struct model *told;  /* deviations that were told: the same structure serves */
+	struct table quotas; /* how many were told, by context, program and kind */
 	const struct networks *networks;
 	finding_sink sink;
 	void *owner;
 	struct judge_tally tally;
 	struct behaviours behaviours; /* large: not for the stack */
 };
+
+/* By a keyed hash of what it counts, which nobody can aim at. */
+struct quota {
+	uint64_t key;
+	unsigned told;
+};
+
+static bool same_quota(const void *entry, const void *key)
+{
+	return ((const struct quota *)entry)->key == *(const uint64_t *)key;
+}
 
 struct judge *judge_new(struct model *model, const struct networks *networks, finding_sink sink, void *owner)
 {
@@ -25,6 +40,7 @@ struct judge *judge_new(struct model *model, const struct networks *networks, fi
 		free(judge);
 		return NULL;
 	}
+	judge->quotas = TABLE_INIT(same_quota);
 	judge->model = model;
 	judge->networks = networks;
 	judge->sink = sink;
@@ -34,8 +50,14 @@ struct judge *judge_new(struct model *model, const struct networks *networks, fi
 
 void judge_free(struct judge *judge)
 {
+	size_t cursor = 0;
+	struct quota *quota;
+
 	if (!judge)
 		return;
+	while ((quota = table_next(&judge->quotas, &cursor)))
+		free(quota);
+	table_free(&judge->quotas);
 	model_free(judge->told);
 	free(judge);
 }
@@ -47,23 +69,54 @@ static enum finding_kind kind_of(const struct judge *judge, const struct behavio
 	return model_has_context(judge->told, behaviour) ? FINDING_BENEATH : FINDING_CONTEXT;
 }
 
+static uint64_t quota_key(const struct behaviour *behaviour)
+{
+	uint64_t key = hash_mix(hash_text(behaviour->context_name), hash_text(behaviour->program));
+
+	return hash_mix(key, (uint64_t)behaviour->context_kind << 16 | (uint64_t)behaviour->in_container << 8 |
+				     (uint64_t)behaviour->kind);
+}
+
+/* How many were told of its kind, program and context so far; one more from now on. */
+static unsigned count_told(struct judge *judge, const struct behaviour *behaviour)
+{
+	uint64_t key = judge->quotas.count < JUDGE_FLOODERS_MAX ? quota_key(behaviour) : 0;
+	struct quota *quota = table_find(&judge->quotas, key, &key);
+
+	if (!quota) {
+		quota = calloc(1, sizeof(*quota));
+		if (!quota || table_insert(&judge->quotas, key, quota) < 0) {
+			free(quota);
+			return JUDGE_FLOOD + 1;
+		}
+		quota->key = key;
+	}
+	return quota->told <= JUDGE_FLOOD ? quota->told++ : quota->told;
+}
+
 /* Keeps a deviation that was not told yet in the finding. 0, or -ENOMEM. */
 static int deviate(struct judge *judge, const struct behaviour *behaviour, struct finding *finding)
 {
 	struct model_entry *entry = model_find(judge->told, behaviour);
+	enum finding_kind kind = kind_of(judge, behaviour);
+	unsigned told;
 	int status;
 
-	if (entry || model_size(judge->told) >= JUDGE_DEVIATIONS_MAX) {
+	if (entry) {
 		judge->tally.repeated++;
-		if (entry)
-			entry->count++;
+		entry->count++;
 		return 0;
 	}
-	if (!finding->count)
-		finding->kind = kind_of(judge, behaviour);
+	told = count_told(judge, behaviour);
+	if (told > JUDGE_FLOOD) {
+		judge->tally.untold++;
+		return 0;
+	}
 	status = model_add(judge->told, behaviour, NULL);
 	if (status < 0)
 		return status;
+	if (!finding->count)
+		finding->kind = told == JUDGE_FLOOD ? FINDING_FLOOD : kind;
 	finding->behaviour[finding->count++] = *behaviour;
 	return 0;
 }
@@ -117,6 +170,7 @@ const char *finding_kind_name(enum finding_kind kind)
 		[FINDING_BEHAVIOUR] = "new behaviour",
 		[FINDING_CONTEXT] = "new context",
 		[FINDING_BENEATH] = "in a new context",
+		[FINDING_FLOOD] = "flood",
 	};
 
 	return kind < FINDING_KIND_COUNT ? names[kind] : NULL;

@@ -14,6 +14,7 @@ enum finding_kind {
 	FINDING_BEHAVIOUR = 1, /* a known context did what it never did */
 	FINDING_CONTEXT,       /* a context that the model does not know; with the first thing it did */
 	FINDING_BENEATH,       /* what else such a context did: belongs to its FINDING_CONTEXT */
+	FINDING_FLOOD,         /* one program did so many new things of a kind that from here on they are counted */
 	FINDING_KIND_COUNT,
 };
 
@@ -31,11 +32,17 @@ struct judge_tally {
 	uint64_t events, judged; /* all; those that are behaviours */
 	uint64_t deviations;     /* findings: each is told once */
 	uint64_t repeated;       /* more of the same */
+	uint64_t untold;         /* new ones of a flood: counted only */
 	uint64_t lost;           /* things the sensor missed */
 };
 
-/* So many different deviations are told; after that they are only counted. */
-#define JUDGE_DEVIATIONS_MAX 10000
+/*
+ * So many different deviations of one kind are told of one program in one context. A flood by one can't hide what another
+ * does.
+ */
+#define JUDGE_FLOOD 64
+/* Programs for which that is counted; beyond it they share what is left. */
+#define JUDGE_FLOODERS_MAX 65536
 
 struct judge;
 

@@ -19,7 +19,8 @@ struct waiting {
 struct loose {
 	uint32_t pid;
 	uint64_t start_ns;
-	bool boot; /* else a harness's */
+	bool boot;  /* else a harness's */
+	bool ended; /* what a dead helper of the harness did is the first to go for want of room */
 	bool in_container;
 	struct waiting *first;
 };
@@ -138,6 +139,38 @@ static int wait_for_context(struct learner *learner, struct loose *loose, const 
 	return 0;
 }
 
+/* Forgets what ended processes of the harness did. */
+static int make_room(struct learner *learner)
+{
+	struct table kept = TABLE_INIT(same_process);
+	size_t cursor = 0;
+	struct loose *loose;
+
+	while ((loose = table_next(&learner->loose, &cursor))) {
+		if ((loose->boot || !loose->ended) && table_insert(&kept, loose_hash(loose), loose) < 0) {
+			table_free(&kept);
+			return -ENOMEM;
+		}
+	}
+	cursor = 0;
+	while ((loose = table_next(&learner->loose, &cursor))) {
+		if (!loose->boot && loose->ended)
+			loose_free(learner, loose);
+	}
+	table_free(&learner->loose);
+	learner->loose = kept;
+	return 0;
+}
+
+static void note_end(struct learner *learner, const struct event *event)
+{
+	const struct loose key = { .pid = event->pid, .start_ns = event->start_ns };
+	struct loose *loose = table_find(&learner->loose, loose_hash(&key), &key);
+
+	if (loose)
+		loose->ended = true;
+}
+
 /* Behaviours as if the process were a service; only what it did counts, whose it was is settled later. */
 static int hold(struct learner *learner, const struct event *event)
 {
@@ -149,7 +182,9 @@ static int hold(struct learner *learner, const struct event *event)
 	behaviours_of(&as_service, learner->networks, &learner->behaviours);
 	if (!learner->behaviours.count)
 		return 0;
-	if (learner->tally.waiting >= LEARNER_WAITING_MAX) {
+	if (learner->tally.waiting >= LEARNER_WAITING_MAX)
+		status = make_room(learner);
+	if (status < 0 || learner->tally.waiting >= LEARNER_WAITING_MAX) {
 		learner->tally.dropped += learner->behaviours.count;
 		return 0;
 	}
@@ -207,6 +242,8 @@ int learner_event(void *owner, const struct event *event)
 	learner->tally.by_context[event->context.kind]++;
 	if (event->kind == EVENT_CONTEXT)
 		return settle(learner, event);
+	if (event->kind == EVENT_EXIT)
+		note_end(learner, event);
 	if (is_loose(event))
 		return hold(learner, event);
 	behaviours_of(event, learner->networks, &learner->behaviours);

@@ -156,6 +156,31 @@ class Errors(unittest.TestCase):
         self.assert_fails(result, 1, "web.model", "No space left")
         self.assertEqual(check.read_text(), GOOD_MODEL + "fill\nweb.model\n")
 
+    def test_a_command_that_the_time_ended_makes_a_model(self):
+        result = self.run_sombrero("learn", "-o", self.model, "--for", "1s", "--", "sleep", "60")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(self.model.read_text().startswith("# sombrero model 1\n"))
+
+    def test_a_parent_that_ignores_its_children_does_not_make_it_wait(self):
+        result = self.run_sombrero("watch", "--", "true", prefix=("env", "--ignore-signal=CHLD"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_what_the_command_leaves_running_goes_on_wherever_it_moved(self):
+        script = ("own=$(sed -n 's/^0:://p' /proc/self/cgroup); "
+                  f"mkdir {cgroup_root()}$own/below; sleep 63.5 >/dev/null 2>&1 & echo $! >{cgroup_root()}$own/below/cgroup.procs; echo $!")
+        with subprocess.Popen([SOMBRERO, "learn", "-o", self.model, "--", "sh", "-c", script],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            pid = int(process.stdout.readline())
+            self.addCleanup(os.kill, pid, signal.SIGKILL)
+            _, errors = process.communicate(timeout=20)
+        self.assertIn("1 processes of the command still run", errors)
+        self.assertEqual(cgroups_of(process.pid), [])
+        self.assertTrue(os.path.isdir(f"/proc/{pid}"))
+
+    def test_names_in_messages_move_no_terminal(self):
+        result = self.run_sombrero("watch", "-m", "no\x1b[31mmodel", "--", "true")
+        self.assert_fails(result, 2, "no?[31mmodel")
+
     def start(self, *arguments):
         process = subprocess.Popen([SOMBRERO, *map(str, arguments)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         self.addCleanup(process.stderr.close)

@@ -256,6 +256,41 @@ static void logins_are_not_judged_by_the_model(void **state)
 	assert_int_equal(told.count, 0);
 }
 
+/* Counts findings by kind, whatever they say. */
+static int count_kind(void *owner, const struct finding *finding)
+{
+	((unsigned *)owner)[finding->kind]++;
+	return 0;
+}
+
+static void a_flood_by_one_program_hides_nothing_of_another(void **state)
+{
+	static const char text[] = "# sombrero model 1\nservice web\n  exec     /usr/bin/web\n";
+	unsigned kinds[FINDING_KIND_COUNT] = { 0 };
+	struct networks *networks = networks_new();
+	struct error error = { "" };
+	struct model *model = NULL;
+	struct judge *judge;
+	struct event event;
+
+	(void)state;
+	assert_int_equal(model_parse("m", text, strlen(text), &model, &error), 0);
+	judge = judge_new(model, networks, count_kind, kinds);
+	for (uint16_t port = 1; port < 30000; port++) {
+		event = make_listen(1, CONTEXT_SERVICE, "web", "/usr/bin/web", port);
+		assert_int_equal(judge_event(judge, &event), 0);
+	}
+	assert_int_equal(kinds[FINDING_BEHAVIOUR], JUDGE_FLOOD);
+	assert_int_equal(kinds[FINDING_FLOOD], 1);
+	assert_int_equal(judge_tally(judge)->untold, 29999 - JUDGE_FLOOD - 1);
+	event = make_exec(1, CONTEXT_SERVICE, "web", "/usr/bin/id");
+	assert_int_equal(judge_event(judge, &event), 0);
+	assert_int_equal(kinds[FINDING_BEHAVIOUR], JUDGE_FLOOD + 1);
+	judge_free(judge);
+	networks_free(networks);
+	model_free(model);
+}
+
 static void a_finding_moves_no_terminal(void **state)
 {
 	struct event event = make_exec(9, CONTEXT_SERVICE, "web\033[2J", "/tmp/x");
@@ -287,6 +322,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_context_is_one_finding_with_the_rest_beneath),
 		cmocka_unit_test(a_program_and_its_owner_are_one_finding_with_both_lines),
 		cmocka_unit_test(logins_are_not_judged_by_the_model),
+		cmocka_unit_test(a_flood_by_one_program_hides_nothing_of_another),
 		cmocka_unit_test(a_finding_moves_no_terminal),
 	};
 
