@@ -17,6 +17,8 @@ static const char *const schedulers[] = { "cron", "crond", "anacron", "atd", "fc
 static const char *const known_services[] = { "cron", "crond", "anacron", "atd", "fcron", "sshd" };
 /* What hands a login over to a person's shell. */
 static const char *const login_programs[] = { "sshd", "sshd-session", "dropbear", "login" };
+/* What takes logins and is the init's own child. */
+static const char *const login_roots[] = { "systemd", "login" };
 /* The first program of a host or of a container that is one: not a service, but what starts them. */
 static const char *const inits[] = { "systemd", "init", "openrc-init", "runit", "s6-svscan", "busybox" };
 static const char *const known_changes[] = { "apt-daily-upgrade.service", "chef-client.service", "puppet.service",
@@ -543,11 +545,18 @@ static void look_at(struct contexts *contexts, struct process *process, const st
 	find_container(out);
 }
 
+/* A login that ended before the sensor came has left this behind: the session did not begin with it. */
+static bool was_left_behind(const struct process *process, const struct origin *origin, const struct context_node *node)
+{
+	return origin->adopted && node->context.kind == CONTEXT_SESSION &&
+	       !is_one_of(program_name(&process->image->program), login_roots, COUNT(login_roots));
+}
+
 /* Takes the reference. */
-static void settle(struct process *process, struct context_node *node)
+static void settle(struct process *process, const struct origin *origin, struct context_node *node)
 {
 	if (node && node != process->context)
-		process_set_context(process, node, true);
+		process_set_context(process, node, !was_left_behind(process, origin, node));
 	context_release(node);
 }
 
@@ -556,7 +565,7 @@ void contexts_note_login(struct contexts *contexts, struct process *process, con
 	struct situation situation;
 
 	look_at(contexts, process, origin, &situation);
-	settle(process, choose_session(&situation));
+	settle(process, origin, choose_session(&situation));
 }
 
 void contexts_assign(struct contexts *contexts, struct process *process, const struct origin *origin)
@@ -575,7 +584,7 @@ void contexts_assign(struct contexts *contexts, struct process *process, const s
 	look_at(contexts, process, origin, &situation);
 	for (size_t i = 0; i < COUNT(choices) && !node; i++)
 		node = choices[i](&situation);
-	settle(process, node);
+	settle(process, origin, node);
 }
 
 static bool is_loose_process(const struct process *process)

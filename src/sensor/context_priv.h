@@ -48,6 +48,7 @@ struct origin {
 	const struct image *caller; /* what it or its parent ran; NULL where unknown */
 	uint32_t session_id;        /* audit session */
 	bool in_scope;
+	bool adopted; /* its parent is the init, which may have it from somebody who ended before the sensor came */
 };
 
 /* Puts `process`, which has just become what its image says, where it belongs. */

@@ -207,7 +207,6 @@ def act_packages(host, debs):
     host.login("alice", f": act=install; sudo apt-get -y -q --reinstall --no-install-recommends install {names}")
     wait_for("atd", lambda: "active" in host.run(*host.enter("systemctl", "is-active", "atd"), check=False).split())
     host.login("alice", ": act=at; echo /home/alice/at-job.sh | at -M now")
-    host.login("alice", ": act=restart; sudo systemctl start apt-daily-upgrade.timer logrotate.timer")
 
 
 def act_operations(host):
@@ -218,6 +217,7 @@ def act_operations(host):
                "/usr/local/bin/adhoc-job")
     host.login("alice", ": act=user-unit; systemd-run -q --user --wait /usr/bin/true")
     host.login("bob", ": act=crontab; echo '* * * * * /home/bob/report.sh' | crontab -")
+    host.login("alice", ": act=restart; sudo systemctl start apt-daily-upgrade.timer logrotate.timer")
 
 
 def act_deploys(host):
@@ -248,11 +248,26 @@ def act_load(host):
     host.run(*host.network("wrk", "-t", "1", "-c", "4", "-d", "1s", "-H", "Connection: close", "http://127.0.0.1/"))
 
 
-def act_leave(host):
+LEFT = """#!/bin/sh
+id >/dev/null
+touch /tmp/{0}.begun
+while [ ! -e /tmp/{0}.go ]; do sleep 0.2; done
+whoami >/dev/null
+touch /tmp/{0}.done
+"""
+
+
+def act_leave(host, name):
     """Something that goes on when its login has ended."""
-    host.write("/usr/local/bin/left-behind", "#!/bin/sh\nsleep 1\nid\ntouch /tmp/left-behind.done\n", 0o755)
-    host.login("alice", ": act=left-behind; nohup left-behind >/dev/null 2>&1 </dev/null & sleep 0.2; :")
-    wait_for("what was left behind", lambda: host.path("/tmp/left-behind.done").exists())
+    host.write(f"/usr/local/bin/{name}", LEFT.format(name), 0o755)
+    host.login("alice", f": act=left-behind; nohup {name} >/dev/null 2>&1 </dev/null & "
+               f"while [ ! -e /tmp/{name}.begun ]; do sleep 0.05; done")
+
+
+def act_go_on(host, name):
+    time.sleep(0.5)  # sshd is gone a moment after its client
+    host.write(f"/tmp/{name}.go", "")
+    wait_for(f"{name} to end", host.path(f"/tmp/{name}.done").exists)
 
 
 def act_late(host, terminal):
@@ -264,9 +279,9 @@ def act_late(host, terminal):
     act_load(host)
 
 
-def wait_for_cron(*hosts):
-    for host in hosts:
-        wait_for(f"cron.daily on {host.name}", lambda: host.path("/run/daily.done").exists(), 75, 0.5)
+def wait_for_cron(new, old):
+    for host, sign in ((new, "/run/daily.done"), (new, "/tmp/mailed"), (old, "/run/daily.done")):
+        wait_for(f"cron on {host.name}", host.path(sign).exists, 75, 0.5)
 
 
 def spend_day_with_systemd(host, terminal):
@@ -276,6 +291,7 @@ def spend_day_with_systemd(host, terminal):
     terminal.type("id; sudo id; echo rea''dy")
     terminal.expect("ready")
     act_tunnel(host)
+    act_leave(host, "left-early")
     host.login("alice", ": act=restart; sudo systemctl start ssh-alt.socket")
     host.run(*host.ssh("alice", "-p", "2200", ": act=socket; id"))
 
@@ -285,10 +301,12 @@ def spend_rest_with_systemd(host, terminal, debs):
     act_operations(host)
     act_deploys(host)
     act_containers(host)
-    act_leave(host)
+    act_leave(host, "left-behind")
+    act_go_on(host, "left-behind")
     act_load(host)
     wait_for("the upgrade", lambda: host.path("/usr/bin/banner").exists() and host.path("/home/alice/at.done").exists())
     act_late(host, terminal)
+    act_go_on(host, "left-early")
 
 
 # ---------------------------------------------------------------------------------- acts, without systemd
@@ -306,13 +324,16 @@ def spend_day_without_systemd(host):
     act_logins(host)
     act_console(host)
     host.run(*host.ssh("carol", "-p", "2200", ": act=no-pam; id"))
+    act_leave(host, "left-early")
     act_load(host)
 
 
 def spend_rest_without_systemd(host):
+    act_go_on(host, "left-early")
     host.login("alice", ": act=start-script; sudo /etc/init.d/nginx restart; sudo service cron restart")
-    host.login("alice", ": act=rotate; sudo logrotate -f /etc/logrotate.conf")
-    act_leave(host)
+    host.login("alice", ": act=rotate; sudo logrotate -f -s /tmp/rotated /etc/logrotate.conf", check=False)
+    act_leave(host, "left-behind")
+    act_go_on(host, "left-behind")
     host.login("alice", ": act=namespace; sudo unshare --pid --fork --mount-proc sh -c ': act=inside; id'")
     act_load(host)
 
@@ -398,12 +419,25 @@ class OrdinaryDay(unittest.TestCase):
         self.assertLessEqual({"change apt-daily-upgrade", "change 41", "change 42", "session alice", "session bob",
                               "session deploy", "session root"}, {context_name(event) for event in self.days["new"].events})
 
+    @staticmethod
+    def orphans(day, events, name):
+        """Which of the programs that the script of that name started were told to be orphans."""
+        return {program(event): "orphan" in event.get("flags", ()) for event in events if event["kind"] == "exec" and
+                program(event) in ("id", "whoami") and any(program(image) == name for image in day.images(event))}
+
     def test_what_goes_on_after_its_login_has_ended_is_an_orphan_of_the_session(self):
         for day in self.days.values():
-            events = [event for event in day.events if event["kind"] == "exec" and
-                      any("left-behind" in image.get("script", "") for image in day.images(event))]
-            flags = [(program(event), "orphan" in event.get("flags", ())) for event in events]
-            self.assertEqual(flags, [("left-behind", False), ("sleep", False), ("id", True), ("touch", True)])
+            for name in ("left-early", "left-behind"):
+                self.assertEqual(self.orphans(day, day.events, name), {"id": False, "whoami": True})
+
+    def test_an_orphan_older_than_the_sensor_is_known_for_one(self):
+        for name, events in self.late.items():
+            self.assertEqual(self.orphans(self.days[name], events, "left-early"), {"whoami": True})
+
+    def test_nobody_who_is_there_is_an_orphan(self):
+        for events in (*(day.events for day in self.days.values()), *self.late.values()):
+            orphans = {program(event) for event in events if "orphan" in event.get("flags", ()) and event["kind"] == "exec"}
+            self.assertLessEqual(orphans, {"whoami", "touch", "sleep"})
 
     def test_a_tunnel_is_of_whoever_opened_it(self):
         connects = [event for event in self.days["new"].events if event["kind"] == "connect" and program(event) == "sshd" and
