@@ -60,3 +60,19 @@ int record_check(const void *data, size_t size, struct record *out)
 		*out = record;
 	return status;
 }
+
+void record_image(const struct record *record, struct image_facts *facts)
+{
+	const struct sombrero_exec *exec = (const struct sombrero_exec *)record->header;
+
+	*facts = (struct image_facts) {
+		.exe = record->string[SOMBRERO_STRING_EXE],
+		.called = record->string[SOMBRERO_STRING_FILENAME],
+		.cwd = record->string[SOMBRERO_STRING_CWD],
+		.cgroup = record->string[SOMBRERO_STRING_CGROUP],
+		.argv = record->string[SOMBRERO_STRING_ARGV],
+		.argv_size = record->argv_size,
+		.argc = exec->argc,
+		.record_flags = exec->header.flags,
+	};
+}

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "sensor/process_priv.h"
 #include "sombrero/event.h"
 
 /* A record that can be trusted as to its form. `string` only for exec and task; argv is not always ended by NUL. */
@@ -16,5 +17,8 @@ struct record {
 
 /* 0, or -EINVAL for a length, type or version that is not what it should be. `data` must be 8-byte aligned. */
 int record_check(const void *data, size_t size, struct record *out);
+
+/* What the image of an exec or task record is made from; borrowed from the record. */
+void record_image(const struct record *record, struct image_facts *facts);
 
 #endif

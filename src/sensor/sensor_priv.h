@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of the sensor share: sensor.c handles the records, actor.c knows whom they are about, describe.c fills
+ * in events, snapshot.c takes the state at start.
+ */
+#ifndef SENSOR_SENSOR_PRIV_H
+#define SENSOR_SENSOR_PRIV_H
+
+#include "sensor/context_priv.h"
+#include "sensor/kernel_priv.h"
+#include "sensor/process_priv.h"
+#include "sensor/record_priv.h"
+#include "sensor/sensor.h"
+#include "sensor/users.h"
+
+/* Losses in user space follow those of the kernel. */
+enum {
+	LOSS_RECURSION = SOMBRERO_LOSS_COUNT,
+	LOSS_RECORD,  /* a record that is not as it should be */
+	LOSS_UNKNOWN, /* an event whose process nobody could describe any more */
+	LOSS_TABLE,   /* the process table had no room */
+	LOSS_MEMORY,  /* out of memory */
+	LOSS_COUNT,
+};
+
+/* Raw sockets found by looking are remembered, so that each is told once. */
+#define LOOKED_MAX 256
+
+/* The processes that the iterator showed; empty but at start. */
+struct snapshot {
+	struct sombrero_exec **task; /* owned, each with its strings */
+	size_t count, capacity;
+};
+
+struct sensor {
+	struct kernel *kernel;
+	struct process_table table;
+	struct contexts contexts;
+	struct users *users;
+	event_sink sink;
+	void *owner;
+	int sink_status; /* what the sink returned when it wanted no more */
+	char host[256];
+	char **scope; /* paths in the cgroup tree; none: the whole host */
+	size_t scope_count;
+	bool existing;
+	bool starting; /* the state at start is being taken */
+	int wait_ms;
+	uint64_t clock_offset_ns; /* UTC - CLOCK_BOOTTIME */
+	uint64_t next_tick_ns;
+	unsigned ticks;
+	uint64_t losses[LOSS_COUNT], losses_told[LOSS_COUNT];
+	uint64_t looked[LOOKED_MAX];
+	unsigned looked_count;
+	uint64_t records, events;
+	char tty[32]; /* the name in the event that was last filled in */
+	struct snapshot snapshot;
+};
+
+/* Is what lies in this cgroup watched? */
+bool sensor_has(const struct sensor *sensor, const char *cgroup);
+
+/* Fills in an event of that kind with all about its actor; its strings are good until the next is filled in. */
+void sensor_describe(struct sensor *sensor, struct process *process, enum event_kind kind, uint64_t time_ns,
+		     struct event *event);
+
+/* Hands an event to the sink, unless its actor (NULL for none) is not in the scope. */
+void sensor_emit(struct sensor *sensor, const struct process *process, const struct event *event);
+
+/* A new entry in the table; NULL, and counted, where there is no room. */
+struct process *actor_add(struct sensor *sensor, uint32_t pid, uint64_t start_ns, struct process *parent);
+
+/*
+ * The process as the table has it, else as /proc does, with up to `depth` ancestors; NULL where neither knows it. start_ns
+ * 0: whoever has the pid.
+ */
+struct process *actor_known(struct sensor *sensor, uint32_t pid, uint64_t start_ns, unsigned depth);
+
+/* Who a record is about, NULL for nobody of ours. One that nobody knows gets an entry without a program, and is counted. */
+struct process *actor_find(struct sensor *sensor, const struct sombrero_header *header);
+
+/* It became what `facts` say: gives it its ids, its image and its context. */
+void actor_become(struct sensor *sensor, struct process *process, const struct sombrero_exec *record,
+		  const struct image_facts *facts);
+
+/* A process that was there before, as a record of the iterator's: kept until all are there. */
+void snapshot_keep(struct sensor *sensor, const struct record *record);
+
+/* Reads processes and sockets, and places them; tells of them if that is wanted. What the sink returned, or a negative errno. */
+int snapshot_take(struct sensor *sensor, struct error *error);
+void snapshot_free(struct snapshot *snapshot);
+
+#endif
