@@ -36,7 +36,7 @@ static const char *reach(const char *object)
 {
 	const char *network = strrchr(object, ' ');
 
-	return network && strcmp(network, " loopback") ? "outside" : "this host only";
+	return network && strcmp(network, " loopback") != 0 ? "outside" : "this host only";
 }
 
 /* The names in it are programs' own choice. */

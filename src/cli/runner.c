@@ -131,7 +131,7 @@ static bool own_cgroup(const char *directory, char *out, size_t size)
 	bool found = false;
 
 	while (file && !found && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, "0::", 3))
+		if (strncmp(line, "0::", 3) != 0)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
 		(void)snprintf(out, size, "%.*s%s", (int)(strrchr(directory, '/') - directory), directory, line + 3);
@@ -162,11 +162,13 @@ static unsigned move_processes(const char *directory, const char *own)
 /* The same for a cgroup and all below it. */
 static unsigned move_tree(const char *directory, const char *own)
 {
-	char *const roots[] = { (char *)(uintptr_t)directory, NULL };
-	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_NOSTAT, NULL);
+	char root[SCOPE_PATH_MAX], *const roots[] = { root, NULL };
 	unsigned moved = 0;
 	FTSENT *entry;
+	FTS *tree;
 
+	(void)snprintf(root, sizeof(root), "%s", directory);
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_NOSTAT, NULL);
 	while (tree && (entry = fts_read(tree))) {
 		if (entry->fts_info == FTS_D)
 			moved += move_processes(entry->fts_path, own);

@@ -137,9 +137,9 @@ static int compare(struct judge *judge, struct finding *finding)
 	return status;
 }
 
-int judge_event(void *owner, const struct event *event)
+int judge_event(void *to, const struct event *event)
 {
-	struct judge *judge = owner;
+	struct judge *judge = to;
 	struct finding finding = { .event = event };
 	int status;
 

@@ -50,8 +50,8 @@ struct judge;
 struct judge *judge_new(struct model *model, const struct networks *networks, finding_sink sink, void *owner);
 void judge_free(struct judge *judge);
 
-/* An event_sink: 0, -ENOMEM, or what the finding sink returned. */
-int judge_event(void *judge, const struct event *event);
+/* An event_sink whose owner is the judge: 0, -ENOMEM, or what the finding sink returned. */
+int judge_event(void *to, const struct event *event);
 
 const struct judge_tally *judge_tally(const struct judge *judge);
 

@@ -229,9 +229,9 @@ static int settle(struct learner *learner, const struct event *event)
 	return status;
 }
 
-int learner_event(void *owner, const struct event *event)
+int learner_event(void *to, const struct event *event)
 {
-	struct learner *learner = owner;
+	struct learner *learner = to;
 	int status = 0;
 
 	if (event->kind == EVENT_LOSS) {

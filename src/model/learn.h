@@ -30,8 +30,8 @@ struct learner_tally {
 struct learner *learner_new(struct model *model, const struct networks *networks);
 void learner_free(struct learner *learner);
 
-/* An event_sink. 0 or -ENOMEM. */
-int learner_event(void *learner, const struct event *event);
+/* An event_sink whose owner is the learner. 0 or -ENOMEM. */
+int learner_event(void *to, const struct event *event);
 
 /* No more events: what the boot did is learned as the boot's, what the harness did is forgotten. */
 int learner_finish(struct learner *learner);

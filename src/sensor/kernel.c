@@ -76,10 +76,16 @@ static const struct {
 	{ "SCTP, VSOCK, TIPC", "the kernel has no hook for them" },
 };
 
+/* The negative errno of a call that failed; never 0. */
+static int failed(void)
+{
+	return errno > 0 ? -errno : -EIO;
+}
+
 static int attach_one(struct kernel *kernel, struct bpf_link *link, const char *name, struct error *error)
 {
 	if (!link) {
-		int status = -errno;
+		int status = failed();
 
 		return error_set(error, status == -EPERM ? -EPERM : -ENOTSUP,
 				 "can't attach the sensor's program %s: %s", name, strerror(-status));
@@ -109,6 +115,7 @@ static int attach_all(struct kernel *kernel, const int *cgroup, size_t count, st
 	struct bpf_program *program;
 	int status;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): load() has set it, or failed */
 	bpf_object__for_each_program(program, kernel->skeleton->obj) {
 		status = attach_program(kernel, program, cgroup, count, error);
 		if (status < 0)
@@ -122,7 +129,7 @@ static int open_cgroups(const char *const *cgroups, size_t count, int *fd, struc
 	for (size_t i = 0; i < count; i++) {
 		fd[i] = open(cgroups[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd[i] < 0)
-			return error_set(error, -errno, "can't open the cgroup %s: %s", cgroups[i], strerror(errno));
+			return error_set(error, failed(), "can't open the cgroup %s: %s", cgroups[i], strerror(errno));
 	}
 	return 0;
 }
@@ -137,10 +144,10 @@ static int fill_scope(struct kernel *kernel, const int *fd, size_t count, struct
 		uint64_t id;
 
 		if (fstat(fd[i], &facts))
-			return error_set(error, -errno, "can't look at a cgroup: %s", strerror(errno));
+			return error_set(error, failed(), "can't look at a cgroup: %s", strerror(errno));
 		id = facts.st_ino; /* of cgroup2 they are the same */
 		if (bpf_map_update_elem(scope, &i, &fd[i], BPF_ANY) || bpf_map_update_elem(ids, &id, &yes, BPF_ANY))
-			return error_set(error, -errno, "can't set the scope: %s", strerror(errno));
+			return error_set(error, failed(), "can't set the scope: %s", strerror(errno));
 	}
 	return 0;
 }
@@ -193,9 +200,10 @@ static int start(struct kernel *kernel, const char *const *cgroups, size_t scope
 	if (!status && scope_count)
 		status = fill_scope(kernel, fd, count, error);
 	if (!status) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as above */
 		kernel->ring = ring_buffer__new(bpf_map__fd(kernel->skeleton->maps.ring), take_record, kernel, NULL);
 		if (!kernel->ring)
-			status = error_set(error, -errno, "can't map the ring buffer: %s", strerror(errno));
+			status = error_set(error, failed(), "can't map the ring buffer: %s", strerror(errno));
 	}
 	return status ? status : attach_all(kernel, fd, count, error);
 }

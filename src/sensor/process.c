@@ -82,15 +82,16 @@ static void forget(struct process_table *table, struct process *process)
 
 void process_table_free(struct process_table *table)
 {
-	while (table->oldest) {
-		struct process *process = table->oldest;
+	struct process *process, *next;
 
-		list_remove(table, process);
+	for (process = table->oldest; process; process = next) {
+		next = process->younger;
 		image_release(process->image);
 		context_release(process->context);
 		free(process);
 	}
 	table_free(&table->by_pid);
+	process_table_init(table);
 }
 
 struct process *process_find(const struct process_table *table, uint32_t pid, uint64_t start_ns)
@@ -155,6 +156,20 @@ static void inherit(struct process *process, struct process *parent)
 	process->in_scope = parent->in_scope;
 }
 
+static void mark_dead(struct process_table *table, struct process *process)
+{
+	if (process->dead)
+		return;
+	process->dead = true;
+	table->living--;
+	table->dead++;
+	if (process->is_context_root && process->context)
+		process->context->roots--;
+	/* The latest of the dead are kept: they stand at the young end. */
+	list_remove(table, process);
+	list_append(table, process);
+}
+
 /* Makes room for another process of that pid: this one's end was missed. */
 static void retire(struct process_table *table, uint32_t pid)
 {
@@ -162,10 +177,8 @@ static void retire(struct process_table *table, uint32_t pid)
 
 	if (!before)
 		return;
-	before->references++; /* ending it may let it go */
-	process_end(table, before);
+	mark_dead(table, before);
 	forget(table, before);
-	process_release(table, before);
 }
 
 static struct process *insert(struct process_table *table, uint32_t pid, uint64_t start_ns)
@@ -213,16 +226,7 @@ struct process *process_add(struct process_table *table, uint32_t pid, uint64_t 
 
 void process_end(struct process_table *table, struct process *process)
 {
-	if (process->dead)
-		return;
-	process->dead = true;
-	table->living--;
-	table->dead++;
-	if (process->is_context_root && process->context)
-		process->context->roots--;
-	/* The latest of the dead are kept: they stand at the young end. */
-	list_remove(table, process);
-	list_append(table, process);
+	mark_dead(table, process);
 	trim_dead(table);
 }
 
