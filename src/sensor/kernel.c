@@ -115,7 +115,6 @@ static int attach_all(struct kernel *kernel, const int *cgroup, size_t count, st
 	struct bpf_program *program;
 	int status;
 
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): load() has set it, or failed */
 	bpf_object__for_each_program(program, kernel->skeleton->obj) {
 		status = attach_program(kernel, program, cgroup, count, error);
 		if (status < 0)
@@ -136,6 +135,7 @@ static int open_cgroups(const char *const *cgroups, size_t count, int *fd, struc
 
 static int fill_scope(struct kernel *kernel, const int *fd, size_t count, struct error *error)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): load() has set it, or failed */
 	int scope = bpf_map__fd(kernel->skeleton->maps.scope), ids = bpf_map__fd(kernel->skeleton->maps.scope_ids);
 	const uint8_t yes = 1;
 
