@@ -18,11 +18,12 @@ struct command {
 
 extern const struct command command_learn, command_watch, command_status, command_host;
 
-/* Replaces what moves a terminal (C0, DEL, C1) by question marks. */
-void make_harmless(char *text);
-
-/* Prints "sombrero: …" to standard error, made harmless: names in it may come from anybody. */
+/*
+ * A line on standard error, after "sombrero: ", and one on standard output. What would move a terminal becomes a question mark:
+ * names in it may come from anybody.
+ */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says that the command line is wrong and where help is; returns EXIT_USAGE. */
 int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,27 +38,14 @@ static const char *reach(const char *object)
 	return network && strcmp(network, " loopback") != 0 ? "outside" : "this host only";
 }
 
-/* The names in it are programs' own choice. */
-static void __attribute__((format(printf, 1, 2))) print_line(const char *format, ...)
-{
-	char text[4096];
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	make_harmless(text);
-	(void)puts(text);
-}
-
 static int print_listener(void *owner, struct model_entry *entry)
 {
 	const struct behaviour *behaviour = &entry->behaviour;
 
 	if (behaviour->kind != BEHAVIOUR_LISTEN)
 		return 0;
-	print_line("  %-24s  %-20s  %s", behaviour->object,
-		   behaviour->context_name[0] ? behaviour->context_name : behaviour->program, reach(behaviour->object));
+	tell("  %-24s  %-20s  %s", behaviour->object,
+	     behaviour->context_name[0] ? behaviour->context_name : behaviour->program, reach(behaviour->object));
 	(*(unsigned *)owner)++;
 	return 0;
 }
@@ -95,8 +81,8 @@ static void print_unowned(struct host *host, const char *path, unsigned *listene
 static int print_context(void *owner, const struct behaviour *sample)
 {
 	(void)owner;
-	print_line("  %s%s%s%s", context_kind_name(sample->context_kind), sample->context_name[0] ? " " : "",
-		   sample->context_name, sample->in_container ? " (in a container)" : "");
+	tell("  %s%s%s%s", context_kind_name(sample->context_kind), sample->context_name[0] ? " " : "",
+	     sample->context_name, sample->in_container ? " (in a container)" : "");
 	return 0;
 }
 

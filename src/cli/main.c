@@ -13,7 +13,8 @@ static const struct command *const commands[] = { &command_learn, &command_watch
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-void make_harmless(char *text)
+/* Replaces what moves a terminal (C0, DEL, C1) by question marks. */
+static void make_harmless(char *text)
 {
 	for (unsigned char *at = (unsigned char *)text; *at; at++) {
 		if (*at < ' ' || *at == 0x7f)
@@ -23,16 +24,32 @@ void make_harmless(char *text)
 	}
 }
 
-void say(const char *format, ...)
+static void __attribute__((format(printf, 3, 0)))
+print_line(FILE *to, const char *before, const char *format, va_list arguments)
 {
 	char text[4096];
+
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	make_harmless(text);
+	(void)fprintf(to, "%s%s\n", before, text);
+}
+
+void say(const char *format, ...)
+{
 	va_list arguments;
 
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof(text), format, arguments);
+	print_line(stderr, "sombrero: ", format, arguments);
 	va_end(arguments);
-	make_harmless(text);
-	(void)fprintf(stderr, "sombrero: %s\n", text);
+}
+
+void tell(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_line(stdout, "", format, arguments);
+	va_end(arguments);
 }
 
 int usage_error(const struct command *command, const char *format, ...)
