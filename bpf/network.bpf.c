@@ -133,18 +133,21 @@ int on_recvmsg6(struct bpf_sock_addr *ctx)
 	return asked_state(ctx->sk) ? report_address(ctx, SOMBRERO_ACCEPT, AF_INET6) : ALLOW;
 }
 
-/* bind(2) says which port was asked for; afterwards only the assigned one is known. */
+/* bind(2) says which port was asked for; afterwards only the assigned one is known. It counts once it has succeeded. */
 static __always_inline int note_bind(struct bpf_sock_addr *ctx)
 {
+	__u64 create = ctx->user_port ? BPF_SK_STORAGE_GET_F_CREATE : 0;
 	struct socket_state *state;
 
-	if (!ctx->user_port || !ctx->sk)
+	if (!ctx->sk)
 		return ALLOW;
-	state = bpf_sk_storage_get(&sockets, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (state)
-		state->flags |= SOCKET_ASKED;
-	else
+	state = bpf_sk_storage_get(&sockets, ctx->sk, NULL, create);
+	if (!state && create)
 		lose(SOMBRERO_LOSS_STORAGE);
+	else if (state && create)
+		state->flags |= SOCKET_TRYING;
+	else if (state)
+		state->flags &= ~SOCKET_TRYING;
 	return ALLOW;
 }
 
@@ -160,13 +163,17 @@ int on_bind6(struct bpf_sock_addr *ctx)
 	return note_bind(ctx);
 }
 
-/* A datagram socket listens from its bind on. */
+/* The bind has succeeded. A datagram socket listens from here on. */
 static __always_inline int report_bound(struct bpf_sock *ctx, __u8 family)
 {
+	struct socket_state *state = bpf_sk_storage_get(&sockets, ctx, NULL, 0);
 	__u32 local[4] = { 0 };
 	struct sombrero_net *record;
 
-	if (!is_datagram(ctx->protocol) || !asked_state(ctx))
+	if (!state || !(state->flags & SOCKET_TRYING))
+		return ALLOW;
+	state->flags = (state->flags & ~SOCKET_TRYING) | SOCKET_ASKED;
+	if (!is_datagram(ctx->protocol))
 		return ALLOW;
 	if (family == AF_INET) {
 		local[0] = ctx->src_ip4;
@@ -206,7 +213,7 @@ int on_sock_create(struct bpf_sock *ctx)
 {
 	struct sombrero_net *record;
 
-	if (ctx->type != SOCK_RAW && ctx->type != SOCK_PACKET)
+	if (!is_raw(ctx->type, ctx->protocol))
 		return ALLOW;
 	credentials_check(bpf_get_current_task_btf());
 	record = net_begin(SOMBRERO_RAW);
@@ -301,8 +308,11 @@ int BPF_PROG(on_state, struct sock *sk, int before, int now)
 	}
 	if (now != TCP_CLOSE && !(before == TCP_SYN_RECV && now == TCP_ESTABLISHED))
 		return 0;
+	/* What ends before it is established was never accepted: a handshake given up, or its copy on another CPU. */
+	if (now == TCP_CLOSE && (before == TCP_LISTEN || before == TCP_SYN_RECV))
+		return 0;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!state || !(state->flags & SOCKET_LISTENER) || state->flags & SOCKET_REPORTED || before == TCP_LISTEN)
+	if (!state || !(state->flags & SOCKET_LISTENER) || state->flags & SOCKET_REPORTED)
 		return 0;
 	/* One that is closed without having been read or accepted was reported by nobody yet. */
 	if (now == TCP_CLOSE || !bpf_map_lookup_elem(&shared_listeners, &state->listener_cookie))
@@ -337,6 +347,8 @@ int BPF_PROG(on_read, struct sock *sk)
 	if (!state || !(state->flags & SOCKET_LISTENER) || state->flags & SOCKET_READ)
 		return 0;
 	state->flags |= SOCKET_READ;
+	if (!in_scope())
+		return 0;
 	other = state->listener_tgid != (__u32)(bpf_get_current_pid_tgid() >> 32);
 	if (other)
 		bpf_map_update_elem(&shared_listeners, &state->listener_cookie, &yes, BPF_ANY);

@@ -55,10 +55,11 @@ struct {
 	__type(value, __u64);
 } losses __weak SEC(".maps");
 
-#define SOCKET_LISTENER 0x1U /* set on a listener, and so on what it accepts */
-#define SOCKET_ASKED    0x2U /* bound to a port that the program asked for */
-#define SOCKET_REPORTED 0x4U /* this connection's accept was reported */
-#define SOCKET_READ     0x8U /* somebody has read from this connection */
+#define SOCKET_LISTENER 0x1U  /* set on a listener, and so on what it accepts */
+#define SOCKET_ASKED    0x2U  /* bound to a port that the program asked for */
+#define SOCKET_REPORTED 0x4U  /* this connection's accept was reported */
+#define SOCKET_READ     0x8U  /* somebody has read from this connection */
+#define SOCKET_TRYING   0x10U /* bind(2) asked for a port, and has not succeeded yet */
 
 struct socket_state {
 	__u64 listener_start_ns;
@@ -84,6 +85,13 @@ static __always_inline void lose(__u32 reason)
 
 	if (count)
 		__sync_fetch_and_add(count, 1);
+}
+
+/* Sees or makes packets that are no connection's: raw sockets, and those that ping without rights (ICMP datagrams). */
+static __always_inline bool is_raw(__u32 type, __u32 protocol)
+{
+	return type == SOCK_RAW || type == SOCK_PACKET ||
+	       (type == SOCK_DGRAM && (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6));
 }
 
 static __always_inline bool in_scope(void)

@@ -38,6 +38,14 @@ static __always_inline bool task_in_scope(const struct task_struct *task)
 	return walk.inside;
 }
 
+/* Its first thread does, while that has memory: a process goes on when its first thread has ended. */
+static __always_inline bool stands_for_process(const struct task_struct *task)
+{
+	if (task->tgid != task->pid)
+		return task->mm && !task->group_leader->mm;
+	return task->mm || task->flags & PF_KTHREAD;
+}
+
 SEC("iter/task")
 int each_task(struct bpf_iter__task *ctx)
 {
@@ -48,7 +56,7 @@ int each_task(struct bpf_iter__task *ctx)
 	struct file *file;
 	__u32 zero = 0, offset = 0;
 
-	if (!task || task->tgid != task->pid)
+	if (!task || !stands_for_process(task))
 		return 0;
 	scratch = bpf_map_lookup_elem(&task_scratch, &zero);
 	if (!scratch)
@@ -96,7 +104,7 @@ static __always_inline __u16 socket_type(const struct sock *sk, __u16 family, bo
 		return SOMBRERO_RAW;
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
-	if (type == SOCK_RAW)
+	if (is_raw(type, protocol))
 		return SOMBRERO_RAW;
 	if (protocol == IPPROTO_TCP && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return SOMBRERO_LISTEN;
@@ -135,7 +143,8 @@ int each_file(struct bpf_iter__task_file *ctx)
 	__u16 family, type;
 	bool asked;
 
-	if (!task || !file || task->tgid != task->pid)
+	/* The iterator leaves out threads that share the files of their first; without that one each of them comes. */
+	if (!task || !file)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket)
@@ -152,7 +161,7 @@ int each_file(struct bpf_iter__task_file *ctx)
 	record.header.flags = SOMBRERO_NET_BEFORE | (family == AF_PACKET ? SOMBRERO_NET_PACKET : 0) |
 			      (asked ? SOMBRERO_NET_ASKED : 0);
 	fill_sock(&record, sk, family);
-	record.cookie = file->f_inode->i_ino;
+	record.cookie = bpf_get_socket_cookie(sk);
 	if (type == SOMBRERO_LISTEN && task_in_scope(task))
 		adopt(sk, &record);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

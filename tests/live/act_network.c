@@ -8,7 +8,9 @@
 #include <linux/if_ether.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,7 +177,8 @@ static long call_32(long number, uint64_t first, uint64_t second, uint64_t third
 static int act_int80_connect(int argc, char **argv)
 {
 	enum { SOCKET_32 = 359, CONNECT_32 = 362 };
-	union address *address = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	union address *address =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	long fd;
 
 	(void)argc;
@@ -221,6 +224,38 @@ static int act_packet(int argc, char **argv)
 	return 0;
 }
 
+/* The socket of a ping(8) without rights: datagrams that are ICMP. */
+static int act_ping_socket(int argc, char **argv)
+{
+	bool six = !strcmp(argv[0], "ipv6");
+
+	(void)argc;
+	pause_at("before", 0);
+	must(socket(six ? AF_INET6 : AF_INET, SOCK_DGRAM, six ? (int)IPPROTO_ICMPV6 : (int)IPPROTO_ICMP), "socket");
+	return 0;
+}
+
+static void *hold_packet_socket(void *argument)
+{
+	(void)argument;
+	must(socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)), "socket");
+	pause_at("open", 0);
+	_exit(0);
+}
+
+/* Its first thread has ended, and another listens to the wire. */
+static int act_packet_thread(int argc, char **argv)
+{
+	pthread_t thread;
+
+	(void)argc;
+	(void)argv;
+	if (pthread_create(&thread, NULL, hold_packet_socket, NULL))
+		give_up("pthread_create");
+	(void)syscall(SYS_exit, 0);
+	return 0;
+}
+
 /* So many connects that nobody keeps up. */
 static int act_connect_storm(int argc, char **argv)
 {
@@ -244,6 +279,8 @@ const struct act network_acts[] = {
 	{ "fastopen", "ADDRESS PORT", 2, act_fastopen },
 	{ "raw", "ipv4|ipv6 PROTOCOL", 2, act_raw },
 	{ "packet", "", 0, act_packet },
+	{ "ping-socket", "ipv4|ipv6", 1, act_ping_socket },
+	{ "packet-thread", "", 0, act_packet_thread },
 	{ "connect-storm", "ADDRESS PORT COUNT", 3, act_connect_storm },
 	{ 0 },
 };

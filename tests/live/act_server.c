@@ -142,6 +142,23 @@ static int act_serve_activated(int argc, char **argv)
 	return 0;
 }
 
+/* Binds to a port that is taken, and goes on as a client. */
+static int act_failed_bind(int argc, char **argv)
+{
+	union address taken = address_of(argv[1], argv[2]), target = address_of(argv[1], argv[3]);
+	int fd = open_socket(&taken, argv[0]);
+
+	(void)argc;
+	pause_at("before", 0);
+	if (!bind(fd, &taken.any, address_size(&taken)))
+		return 1;
+	if (strcmp(argv[0], "udp"))
+		must(listen(fd, 1), "listen");
+	else
+		must(sendto(fd, "x", 1, 0, &target.any, address_size(&target)), "sendto");
+	return 0;
+}
+
 /* Answers datagrams: serve-udp ADDRESS PORT COUNT */
 static int act_serve_udp(int argc, char **argv)
 {
@@ -190,6 +207,7 @@ const struct act server_acts[] = {
 	{ "fork-each", "ADDRESS PORT COUNT", 3, act_fork_each },
 	{ "activate", "ADDRESS PORT PROGRAM [ARGUMENT…]", 3, act_activate },
 	{ "serve-activated", "COUNT reads|writes", 2, act_serve_activated },
+	{ "failed-bind", "tcp|udp ADDRESS TAKEN-PORT PORT", 4, act_failed_bind },
 	{ "serve-udp", "ADDRESS PORT COUNT", 3, act_serve_udp },
 	{ "turn", "ADDRESS PORT", 2, act_turn },
 	{ 0 },
