@@ -30,8 +30,12 @@ UPGRADED = "sysvbanner"
 
 
 def cache():
-    chosen = os.environ.get("SOMBRERO_CACHE")
-    return (pathlib.Path(chosen) if chosen else pathlib.Path.home() / ".cache/sombrero") / "packages"
+    if chosen := os.environ.get("SOMBRERO_CACHE"):
+        return pathlib.Path(chosen) / "packages"
+    home = pathlib.Path.home()
+    if home.is_dir():
+        return home / ".cache/sombrero/packages"
+    return pathlib.Path(__file__).resolve().parent.parent.parent / "build/cache/packages"  # a system user
 
 
 def packages():
