@@ -82,37 +82,38 @@ class Terminal:
 
 
 RUNTIME = f"""#!/usr/bin/python3
-# A container runtime in miniature: one container, and what is asked for on standard input of `pods-exec` runs in it.
+# A container runtime in miniature: one container, and on SIGUSR1 a command inside of it.
 import ctypes, os, signal, time
 CLONE_NEWPID = 0x20000000
 GROUP = "/sys/fs/cgroup/system.slice/docker-{CONTAINER}.scope"
 libc = ctypes.CDLL(None)
 
 def in_container(enter, command):
-    read, write = os.pipe()
+    go_read, go_write = os.pipe()
+    pid_read, pid_write = os.pipe()
     child = os.fork()
     if not child:
-        os.read(read, 1)
+        os.read(go_read, 1)
         enter()
         inner = os.fork()
         if not inner:
             os.execv(command[0], command)
-        print(inner, file=open("/run/pods.pid", "a"), flush=True)
+        os.write(pid_write, str(inner).encode())
         os.waitpid(inner, 0)
         os._exit(0)
     with open(GROUP + "/cgroup.procs", "w") as file:
         file.write(str(child))
-    os.write(write, b"x")
-
-def main_pid():
-    return open("/run/pods.pid").readline().strip()
+    os.write(go_write, b"x")
+    return int(os.read(pid_read, 20))
 
 os.makedirs(GROUP, exist_ok=True)
-in_container(lambda: libc.unshare(CLONE_NEWPID), ["/usr/local/bin/podmain", "infinity"])
+main = in_container(lambda: libc.unshare(CLONE_NEWPID), ["/usr/local/bin/podmain", "infinity"])
 signal.signal(signal.SIGUSR1, lambda *_: in_container(
-    lambda: libc.setns(os.open(f"/proc/{{main_pid()}}/ns/pid", os.O_RDONLY), 0),
+    lambda: libc.setns(os.open(f"/proc/{{main}}/ns/pid", os.O_RDONLY), 0),
     ["/bin/sh", "-c", ": act=exec; id; touch /run/pods.entered"]))
-open("/run/pods.ready", "w")
+with open("/run/pods.new", "w") as file:
+    print(main, file=file)
+os.rename("/run/pods.new", "/run/pods.pid")
 while True:
     time.sleep(60)
 """
@@ -239,10 +240,10 @@ def act_deploys(host):
 def act_containers(host):
     host.login("alice", ": act=namespace; sudo unshare --pid --fork --mount-proc sh -c ': act=inside; id'")
     host.login("alice", ": act=pods; sudo systemctl start pods")
-    wait_for("the container", lambda: host.path("/run/pods.ready").exists() and host.path("/run/pods.pid").exists())
+    wait_for("the container", host.path("/run/pods.pid").exists)
     host.login("alice", ": act=pods; sudo systemctl kill --signal=USR1 --kill-who=main pods")
-    wait_for("the exec", lambda: host.path("/run/pods.entered").exists())
-    pid = host.path("/run/pods.pid").read_text().split()[0]
+    wait_for("the exec", host.path("/run/pods.entered").exists)
+    pid = host.path("/run/pods.pid").read_text().strip()
     group = f"/sys/fs/cgroup/system.slice/docker-{CONTAINER}.scope"
     host.login("alice", f": act=enter; sudo sh -c ': act=enter; echo $$ >{group}/cgroup.procs; exec sh -c "
                f"\": act=entered; exec nsenter --target {pid} --pid id\"'")

@@ -249,7 +249,7 @@ class FakeHost:
 
     def prepare(self, script):
         """Runs a shell script in the host's root, as root. Not in the host's cgroup: no sensor of it sees that."""
-        return self.run(*self.enter("/bin/sh", "-ec", script))
+        return self.run(*self.enter("/bin/sh", "-ec", f"[ -e /etc/rc.fakehost ] # or else this is not the host\n{script}"))
 
     def boot(self, seconds=60):
         (self.cgroup / "cgroup.procs").write_text(str(self.pid))
@@ -268,8 +268,9 @@ class FakeHost:
 
     def enter(self, *command):
         """The command that runs `command` in the host's namespaces, but outside of its cgroup."""
-        return ["nsenter", "--target", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid",
-                "--wd=/", *command]
+        # --root: where the test itself runs in a chroot, the mount namespace's root is still the machine's.
+        return ["nsenter", "--target", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd",
+                *command]
 
     def ssh_options(self):
         return ["-i", str(self.key), "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
