@@ -427,7 +427,7 @@ static struct context_node *choose_container(const struct situation *situation)
 {
 	const struct context_node *current = situation->current;
 	enum context_kind kind = current_kind(situation);
-	bool crosses = !current || strcmp(current->context.container, situation->container);
+	bool crosses = !current || strcmp(current->context.container, situation->container) != 0;
 
 	if (!situation->container[0])
 		return NULL;
