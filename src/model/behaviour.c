@@ -220,7 +220,10 @@ static enum gain gain_of(const struct event *event)
 	if (event->euid == 0)
 		return before_known(event) && event->uid_before != 0 && event->euid_before != 0 ? GAIN_USER
 												: GAIN_NOTHING;
-	return event->capabilities && !event->capabilities_before ? GAIN_CAPABILITIES : GAIN_NOTHING;
+	/* What an exec makes of inherited capabilities is no gain, as long as there were some. */
+	if (event->kind == EVENT_EXEC && event->capabilities_before)
+		return GAIN_NOTHING;
+	return event->capabilities & ~event->capabilities_before ? GAIN_CAPABILITIES : GAIN_NOTHING;
 }
 
 static void add_owner(struct behaviours *out, const struct behaviour *common, const struct event *event)

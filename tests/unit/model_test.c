@@ -1335,6 +1335,8 @@ static void a_change_of_ids_is_an_owner_and_a_gain_a_privilege(void **state)
 	event.capabilities = 1 << 12;
 	assert_behaves(&event, "owner /x www-data; privilege /x capabilities");
 	event.capabilities_before = 1 << 3;
+	assert_behaves(&event, "owner /x www-data; privilege /x capabilities");
+	event.capabilities_before = 1 << 12 | 1 << 3;
 	assert_behaves(&event, "owner /x www-data");
 }
 
