@@ -544,11 +544,9 @@ struct part {
 struct walk {
 	struct cgroup_facts *facts;
 	struct part parent, grandparent;
-	/*
-	 * Below a service or scope. There the tree may be delegated, so whoever lives there chooses the names: they say
-	 * which unit it is, but give no rights.
-	 */
-	bool delegated;
+	/* Below a service or scope the tree may be delegated, so whoever lives there chooses the names. */
+	struct part unit; /* which that is; empty: none */
+	bool closed;      /* below a container that was made in such a place: names say nothing any more */
 };
 
 static bool next_part(const char **cursor, struct part *out)
@@ -692,21 +690,33 @@ static struct part nspawn_container(const struct walk *walk, struct part part, c
 	return part_between(part, "machine-", ".scope");
 }
 
+/* nspawn's unit is the container's own. */
+static bool is_payload_of_nspawn(const struct walk *walk, struct part part)
+{
+	return part_is(part, "payload") && part_is(walk->grandparent, "machine.slice") &&
+	       walk->unit.text == walk->parent.text;
+}
+
 /* A container's cgroup: what is below it is the container's own part. Of nested ones the outermost gives the name. */
 static bool enter_container(struct walk *walk, struct part part, const char *rest)
 {
 	struct part id = runtime_container(part);
 
+	if (walk->closed)
+		return false;
 	if (!id.size)
 		id = lxc_container(walk, part);
 	if (!id.size)
 		id = nspawn_container(walk, part, rest);
 	if (!id.size)
 		return false;
-	if (!walk->facts->container[0])
+	walk->closed = walk->unit.size && !is_payload_of_nspawn(walk, part);
+	if (!walk->facts->container[0]) {
 		part_copy(id, walk->facts->container);
+		walk->facts->delegated = walk->closed;
+	}
 	walk->facts->unit[0] = '\0';
-	walk->delegated = false;
+	walk->unit.size = 0;
 	return true;
 }
 
@@ -723,11 +733,13 @@ static void enter_unit(struct walk *walk, struct part part)
 {
 	struct part change = part_between(part, "sombrero-change-", ".scope");
 
-	if (!walk->delegated && is_session(walk, part))
+	if (walk->unit.size || walk->closed)
+		return;
+	walk->unit = part;
+	if (is_session(walk, part))
 		walk->facts->session = true;
-	if (!walk->delegated && !walk->facts->container[0])
+	if (!walk->facts->container[0])
 		part_copy(change, walk->facts->change);
-	walk->delegated = true;
 	if (part_starts(part, "_")) /* systemd puts it before a name that the kernel might use */
 		part = part_between(part, "_", "");
 	part_copy(part, walk->facts->unit);
@@ -735,7 +747,7 @@ static void enter_unit(struct walk *walk, struct part part)
 
 void cgroup_parse(const char *path, struct cgroup_facts *out)
 {
-	struct walk walk = { .facts = out, .parent.text = "", .grandparent.text = "" };
+	struct walk walk = { .facts = out, .parent.text = "", .grandparent.text = "", .unit.text = "" };
 	struct part part;
 
 	memset(out, 0, sizeof(*out));

@@ -35,15 +35,16 @@ void cgroup_free_list(char **list, size_t count);
 
 /*
  * Whoever may make cgroups below a service or scope (a delegated one, a user's own manager, a container) chooses the names
- * there. So those say in which unit and container something is, but they make no session and declare no change: for
- * these only slices and plain directories stand above.
+ * there. So units below a unit are not looked at, and a container there is said to be delegated: what counts has only
+ * slices and plain directories above it.
  */
 struct cgroup_facts {
-	/* Innermost systemd unit: "nginx.service", "session-4.scope", "init.scope"; in a container one inside it, or "". */
+	/* Outermost systemd unit: "nginx.service", "session-4.scope", "init.scope"; in a container one inside it, or "". */
 	char unit[CGROUP_NAME_MAX];
 	char container[CGROUP_NAME_MAX]; /* "3f2a9c1b77aa", or a machine's name; of nested ones the outermost */
 	char change[CGROUP_NAME_MAX];    /* id of a declared change of this host: sombrero-change-ID.scope */
 	bool session;                    /* in a login session's scope, or below a user's own manager */
+	bool delegated;                  /* the container was made below a unit: whoever runs there may have named it */
 };
 
 /* Hostile bytes: any string parses to something. */

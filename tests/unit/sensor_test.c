@@ -130,15 +130,19 @@ static const struct {
 	/* sessions */
 	{ "/user.slice/user-1000.slice/session-4.scope", "session-4.scope", "", "", true },
 	{ "/user.slice/user-0.slice/session-c1.scope", "session-c1.scope", "", "", true },
-	{ "/user.slice/user-1000.slice/user@1000.service/init.scope", "init.scope", "", "", true },
-	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/syncthing.service", "syncthing.service", "", "",
+	{ "/user.slice/user-1000.slice/user@1000.service/init.scope", "user@1000.service", "", "", true },
+	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/syncthing.service", "user@1000.service", "", "",
 	  true },
 	{ "/fleet/web1/user.slice/user-0.slice/session-1.scope", "session-1.scope", "", "", true },
 	{ "/user.slice/user-1000.slice/user-runtime-dir@1000.service", "user-runtime-dir@1000.service", "", "", false },
 	{ "/system.slice/session-4.scope", "session-4.scope", "", "", false },
 	{ "/system.slice/user@1000.service", "user@1000.service", "", "", false },
 	{ "/user.slice/user-x.slice/session-4.scope", "session-4.scope", "", "", false },
-	{ "/system.slice/evil.service/user.slice/user-0.slice/session-1.scope", "session-1.scope", "", "", false },
+	{ "/system.slice/evil.service/user.slice/user-0.slice/session-1.scope", "evil.service", "", "", false },
+	{ "/system.slice/evil.service/chef-client.service", "evil.service", "", "", false },
+	{ "/system.slice/evil.service/chef-client.service/nginx.service", "evil.service", "", "", false },
+	{ "/system.slice/evil.service/chef-client.service/docker-" ID ".scope/nginx.service", "", "3f2a9c1b77aa", "",
+	  false },
 	/* containers */
 	{ "/system.slice/docker-" ID ".scope", "", "3f2a9c1b77aa", "", false },
 	{ "/docker/" ID, "", "3f2a9c1b77aa", "", false },
@@ -179,16 +183,16 @@ static const struct {
 	{ "/sombrero-change-42.scope", "sombrero-change-42.scope", "", "42", false },
 	{ "/system.slice/sombrero-change-release\\x2d7.scope/x", "sombrero-change-release-7.scope", "", "release-7",
 	  false },
-	{ "/system.slice/sombrero-change-7.scope/system.slice/a.service", "a.service", "", "7", false },
+	{ "/system.slice/sombrero-change-7.scope/system.slice/a.service", "sombrero-change-7.scope", "", "7", false },
 	{ "/sombrero-change-.scope", "sombrero-change-.scope", "", "", false },
-	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/sombrero-change-1.scope", "sombrero-change-1.scope",
-	  "", "", true },
+	{ "/user.slice/user-1000.slice/user@1000.service/app.slice/sombrero-change-1.scope", "user@1000.service", "",
+	  "", true },
 	{ "/system.slice/docker-" ID ".scope/sombrero-change-1.scope", "sombrero-change-1.scope", "3f2a9c1b77aa", "",
 	  false },
 	/* what no kernel says */
 	{ "//system.slice///nginx.service//", "nginx.service", "", "", false },
 	{ "nginx.service", "nginx.service", "", "", false },
-	{ "/.service/.scope", ".scope", "", "", false },
+	{ "/.service/.scope", ".service", "", "", false },
 	{ "/../..", "", "", "", false },
 	{ "/lxc/", "", "", "", false },
 	{ "/lxc.payload.", "", "", "", false },
@@ -208,6 +212,34 @@ static void a_cgroup_path_says_who_lives_there(void **state)
 			fail_msg("%s: unit \"%s\" container \"%s\" change \"%s\" session %d", paths[i].path, facts.unit,
 				 facts.container, facts.change, facts.session);
 	}
+}
+
+static void a_container_below_a_unit_may_be_anyones(void **state)
+{
+	static const struct {
+		const char *path;
+		bool delegated;
+	} cases[] = {
+		{ "/system.slice/docker-" ID ".scope", false },
+		{ "/docker/" ID "/docker/" ID2, false },
+		{ "/lxc/101/ns/system.slice/a.service/docker-" ID ".scope", false },
+		{ "/machine.slice/systemd-nspawn@web.service/payload/system.slice/ssh.service", false },
+		{ "/system.slice/a.service/machine.slice/systemd-nspawn@web.service/payload", true },
+		{ "/system.slice/a.service/docker-" ID ".scope", true },
+		{ "/system.slice/a.service", false },
+	};
+	struct cgroup_facts facts;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		cgroup_parse(cases[i].path, &facts);
+		if (facts.delegated != cases[i].delegated)
+			fail_msg("%s: delegated %d", cases[i].path, facts.delegated);
+	}
+	/* nothing in it makes a session or is a unit */
+	cgroup_parse("/system.slice/a.service/docker-" ID ".scope/user.slice/user-0.slice/session-1.scope", &facts);
+	assert_false(facts.session);
+	assert_string_equal(facts.unit, "");
 }
 
 static void a_name_longer_than_a_file_name_can_be_is_left_out(void **state)
@@ -1167,6 +1199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cgroup_path_says_who_lives_there),
+		cmocka_unit_test(a_container_below_a_unit_may_be_anyones),
 		cmocka_unit_test(a_name_longer_than_a_file_name_can_be_is_left_out),
 		cmocka_unit_test(below_is_by_whole_names),
 		cmocka_unit_test(a_purpose_is_no_path),
