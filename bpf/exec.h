@@ -87,6 +87,8 @@ static __always_inline void exec_file(struct sombrero_exec *record, struct path_
 	path_resolve(walk, buffer, &file->f_path, task);
 	if (walk->outside)
 		record->header.flags |= SOMBRERO_PATH_OUTSIDE;
+	if (is_chrooted(task))
+		record->header.flags |= SOMBRERO_EXE_CHROOT;
 	if (dentry == dentry->d_parent) {
 		path_begin(walk, buffer);
 		name.len = dentry->d_name.len;

@@ -116,6 +116,7 @@ struct pid_namespace {
 
 struct mnt_namespace {
 	struct ns_common ns;
+	struct mount *root;
 };
 
 struct net {

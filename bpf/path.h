@@ -108,6 +108,32 @@ static __always_inline void path_resolve(struct path_walk *walk, struct path_buf
 	}
 }
 
+/* So many mounts may lie one over the other where a mount namespace begins: the kernel's first, an initramfs, the host's. */
+#define ROOT_MOUNTS 16
+
+/*
+ * Is the task's root directory another than where its mount namespace begins? That is no one mount: a root is mounted over
+ * the one before, or takes its place.
+ */
+static __always_inline bool is_chrooted(const struct task_struct *task)
+{
+	struct mount *mount = mount_of(task->fs->root.mnt), *first = task->nsproxy->mnt_ns->root, *up;
+	struct dentry *at = task->fs->root.dentry;
+
+	if (!first) /* a task that ends has given it back */
+		return false;
+	for (int i = 0; i < ROOT_MOUNTS; i++) {
+		if (at != BPF_CORE_READ(mount, mnt.mnt_root))
+			return true;
+		up = BPF_CORE_READ(mount, mnt_parent);
+		if (mount == first || up == mount)
+			return mount != first;
+		at = BPF_CORE_READ(mount, mnt_mountpoint);
+		mount = up;
+	}
+	return true;
+}
+
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
 {
 	if (bpf_core_field_exists(struct kernfs_node, parent))

@@ -46,6 +46,7 @@ struct sombrero_header {
 #define SOMBRERO_ARGV_UNREADABLE 0x0020U /* the page was not there; argv is empty */
 #define SOMBRERO_PATH_TRUNCATED  0x0040U /* one of the paths lost its beginning or its end */
 #define SOMBRERO_PATH_OUTSIDE    0x0080U /* the executable lies outside the process's root directory */
+#define SOMBRERO_EXE_CHROOT      0x2000U /* the process's root directory is not that of its mount namespace */
 /* net */
 #define SOMBRERO_NET_IN_NAME   0x0100U /* accept: tgid is the listener, which need not be who reads */
 #define SOMBRERO_NET_BY_READER 0x0200U /* accept: tgid read from or closed a connection it inherited */

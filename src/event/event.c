@@ -14,8 +14,8 @@ static const char *const context_names[CONTEXT_KIND_COUNT] = {
 };
 
 static const char *const flag_names[EVENT_FLAG_COUNT] = {
-	"memfd",        "deleted",  "setid",     "argv_truncated", "argv_unreadable", "path_truncated",
-	"path_outside", "existing", "by_reader", "redacted",       "orphan",          "port_asked",
+	"memfd",    "deleted",   "setid",    "argv_truncated", "argv_unreadable", "path_truncated", "path_outside",
+	"existing", "by_reader", "redacted", "orphan",         "port_asked",      "chroot",
 };
 
 const char *event_kind_name(enum event_kind kind)

@@ -39,8 +39,9 @@ enum context_kind {
 
 struct context {
 	enum context_kind kind;
-	const char *name;      /* "nginx", "logrotate", "alice"; "" for boot, unknown and harness */
-	const char *container; /* "" outside any; else its id (12 hexadecimal digits), or pidns:NUMBER */
+	const char *name; /* "nginx", "logrotate", "alice"; "" for boot, unknown and harness */
+	/* "" outside any; else its id (12 hexadecimal digits), pidns:NUMBER, or of a root of its own userns:NUMBER or chroot */
+	const char *container;
 };
 
 /* What is odd about an event; names in event_flag_name(). */
@@ -56,7 +57,8 @@ struct context {
 #define EVENT_FLAG_REDACTED        (1U << 9)  /* argv had a secret, which is gone */
 #define EVENT_FLAG_ORPHAN          (1U << 10) /* its session or parent ended before it */
 #define EVENT_FLAG_PORT_ASKED      (1U << 11) /* listen, accept: the program asked for this local port */
-#define EVENT_FLAG_COUNT           12
+#define EVENT_FLAG_CHROOT          (1U << 12) /* its root directory is not that of its mount namespace */
+#define EVENT_FLAG_COUNT           13
 
 /* An id that nobody set, and a name for it, have these. */
 #define EVENT_NO_ID UINT32_MAX

@@ -57,7 +57,8 @@ static void fill_image(const struct image *image, struct event *event)
 	event->cwd = image->cwd;
 	event->cgroup = image->cgroup;
 	/* What was odd about the start of the program belongs to its exec, what is odd about the file to all it does. */
-	event->flags |= image->flags & (EVENT_FLAG_MEMFD | EVENT_FLAG_DELETED | EVENT_FLAG_PATH_OUTSIDE);
+	event->flags |=
+		image->flags & (EVENT_FLAG_MEMFD | EVENT_FLAG_DELETED | EVENT_FLAG_PATH_OUTSIDE | EVENT_FLAG_CHROOT);
 }
 
 static void fill_context(const struct process *process, struct event *event)

@@ -1019,7 +1019,7 @@ static void every_number_has_a_name_of_its_own(void **state)
 		assert_non_null(script_kind_name((enum script_kind)kind));
 	for (unsigned bit = 0; bit < EVENT_FLAG_COUNT; bit++)
 		assert_non_null(event_flag_name(bit));
-	assert_int_equal(EVENT_FLAG_PORT_ASKED, 1U << (EVENT_FLAG_COUNT - 1));
+	assert_int_equal(EVENT_FLAG_CHROOT, 1U << (EVENT_FLAG_COUNT - 1));
 	assert_string_equal(event_flag_name(8), "by_reader");
 }
 
