@@ -613,6 +613,29 @@ static bool multi_call_passes_on(const struct program *program)
 	return program->script_kind == SCRIPT_INLINE && strcmp(called, "awk") != 0;
 }
 
+static bool is_multi_call(const char *base)
+{
+	const struct interpreter *interpreter = find_interpreter(base);
+
+	return interpreter && interpreter->traits & MULTI_CALL;
+}
+
+const char *program_executable(const struct program *program)
+{
+	const char *base = program_base(program->exe);
+
+	if (is_anyones(program->exe))
+		return "";
+	return program->script_kind == SCRIPT_MODULE && is_multi_call(base) ? program->script : base;
+}
+
+bool program_is_typed_shell(const struct program *program)
+{
+	const char *base = program_base(program->exe);
+
+	return program->script_kind == SCRIPT_STDIN && (program_is_shell(base) || is_multi_call(base));
+}
+
 bool program_is_wrapper(const struct program *program)
 {
 	const char *base = program_base(program->exe);

@@ -68,6 +68,15 @@ void program_classify(const struct program_facts *facts, struct program_class *o
 const char *program_name(const struct program *program);
 
 /*
+ * The base name of what really runs: the executable's, or of a busybox the applet's, whatever the caller called it; "" in
+ * places where anyone may put a file. Only such a name may give rights. Borrowed from its argument.
+ */
+const char *program_executable(const struct program *program);
+
+/* A shell that reads what to do from its standard input: where that is a terminal, somebody types. */
+bool program_is_typed_shell(const struct program *program);
+
+/*
  * True for a program that only passes on to another and so is transparent to contexts: a shell with
  * -c, env, sudo, timeout, xargs, nice, ionice, nohup, setsid, stdbuf, flock, chroot, run-parts,
  * start-stop-daemon, tini, dumb-init, gosu, su-exec, setpriv, runuser, time, chrt, taskset, prlimit …

@@ -38,6 +38,7 @@ void actor_become(struct sensor *sensor, struct process *process, const struct s
 	struct origin origin = {
 		.caller = caller,
 		.session_id = process->parent ? process->session_id : record->session_id,
+		.euid = caller ? process->credentials.euid : record->credentials.euid,
 		.in_scope = process->in_scope,
 		.adopted =
 			record->header.type != SOMBRERO_EXEC && process->parent && process->parent->namespace_pid == 1,

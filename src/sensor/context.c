@@ -13,14 +13,26 @@
 /* So many services, units and containers are remembered before those without processes are let go. */
 #define SHARED_SWEEP 256
 
+/*
+ * Some names give rights: their children are jobs, sessions, or in containers of their own. Whoever wants such a right could
+ * call a program so, or a script, or make a link: it is the executable's own name that counts, and root has to have
+ * started it.
+ */
 static const char *const schedulers[] = { "cron", "crond", "anacron", "atd", "fcron" };
 static const char *const known_services[] = { "cron", "crond", "anacron", "atd", "fcron", "sshd" };
 /* What hands a login over to a person's shell. */
 static const char *const login_programs[] = { "sshd", "sshd-session", "dropbear", "login" };
+/* What makes a person's audit session, besides. */
+static const char *const session_programs[] = {
+	"cockpit-session", "gdm-session-worker", "greetd", "kdm", "lightdm",     "lxdm-session",
+	"proftpd",         "sddm-helper",        "slim",   "xdm", "xrdp-sesman", "xrdp-sesexec",
+	"systemd",         "systemd-executor",   "vsftpd",
+};
 /* What takes logins and is the init's own child. */
 static const char *const login_roots[] = { "systemd", "login" };
 /* The first program of a host or of a container that is one: not a service, but what starts them. */
-static const char *const inits[] = { "systemd", "init", "openrc-init", "runit", "s6-svscan", "busybox" };
+static const char *const inits[] = { "systemd",   "init",  "openrc-init", "runit",  "runit-init",
+				     "s6-svscan", "dinit", "finit",       "upstart" };
 static const char *const known_changes[] = { "apt-daily-upgrade.service", "chef-client.service", "puppet.service",
 					     "puppet-agent.service", "salt-minion.service" };
 static const char *const container_runtimes[] = {
@@ -77,6 +89,7 @@ int contexts_init(struct contexts *contexts, const struct sensor_options *option
 	contexts->home = (struct home) {
 		.pid_namespace = own_namespace("/proc/self/ns/pid"),
 		.mount_namespace = contexts->mount_namespace,
+		.user_namespace = own_namespace("/proc/self/ns/user"),
 	};
 	return contexts->services && contexts->changes ? 0 : -ENOMEM;
 }
@@ -156,43 +169,42 @@ static bool keep_shared(struct contexts *contexts, struct context_node *node)
 	return true;
 }
 
-static struct context_node *new_node(const struct context *context, const char *unit, const char *login)
-{
-	struct context_node *node = context_new(context, unit, login);
-
-	if (node && (context->kind == CONTEXT_SERVICE || context->kind == CONTEXT_JOB))
-		node->scheduler = is_one_of(context->name, schedulers, COUNT(schedulers));
-	return node;
-}
-
 static bool same_context(const struct context *one, const struct context *other)
 {
 	return one->kind == other->kind && !strcmp(one->name, other->name) && !strcmp(one->container, other->container);
 }
 
+/* What a shared node is known by. */
+struct identity {
+	struct context context;
+	const char *unit, *login; /* "" for none */
+	bool scheduler;
+};
+
 /* A login is one wherever its processes are; anything else is one a unit. */
-static bool same_node(const struct context_node *node, const struct context *context, const char *unit,
-		      const char *login)
+static bool is_it(const struct context_node *node, const struct identity *identity)
 {
-	return same_context(&node->context, context) && !strcmp(node->login, login) &&
-	       (login[0] || !strcmp(node->unit, unit));
+	return same_context(&node->context, &identity->context) && node->scheduler == identity->scheduler &&
+	       !strcmp(node->login, identity->login) && (identity->login[0] || !strcmp(node->unit, identity->unit));
 }
 
-/* The one node of that context, unit and login; made when missing. A reference for the caller, or NULL. */
-static struct context_node *shared_node(struct contexts *contexts, const struct context *context, const char *unit,
-					const char *login)
+/* The one node of that identity; made when missing. A reference for the caller, or NULL. */
+static struct context_node *shared_node(struct contexts *contexts, const struct identity *identity)
 {
 	struct context_node *node;
 
 	for (size_t i = 0; i < contexts->shared_count; i++) {
 		node = contexts->shared[i];
-		if (same_node(node, context, unit, login)) {
+		if (is_it(node, identity)) {
 			node->references++;
 			return node;
 		}
 	}
-	node = new_node(context, unit, login);
-	if (node && keep_shared(contexts, node))
+	node = context_new(&identity->context, identity->unit, identity->login);
+	if (!node)
+		return NULL;
+	node->scheduler = identity->scheduler;
+	if (keep_shared(contexts, node))
 		node->references++;
 	return node;
 }
@@ -229,12 +241,65 @@ static const char *caller_name(const struct situation *situation)
 	return situation->origin->caller ? program_name(&situation->origin->caller->program) : "";
 }
 
+/* Is the executable itself one of these, whatever it was called? */
+static bool runs(const struct image *image, const char *const *list, size_t count)
+{
+	const uint32_t nowhere = EVENT_FLAG_MEMFD | EVENT_FLAG_PATH_OUTSIDE | EVENT_FLAG_PATH_TRUNCATED;
+
+	return image && !(image->flags & nowhere) && is_one_of(program_executable(&image->program), list, count);
+}
+
+static bool is_init(const struct image *image)
+{
+	return runs(image, inits, COUNT(inits));
+}
+
+bool contexts_is_init(const struct image *image)
+{
+	return is_init(image);
+}
+
+static bool is_scheduler(const struct image *image)
+{
+	return runs(image, schedulers, COUNT(schedulers));
+}
+
+static bool is_by_root(const struct situation *situation)
+{
+	return !situation->origin->euid;
+}
+
+/* … and goes on as root. */
+static bool is_roots(const struct situation *situation)
+{
+	return is_by_root(situation) && !situation->process->credentials.euid;
+}
+
+static struct identity identity_of(const struct situation *situation, enum context_kind kind, const char *name)
+{
+	return (struct identity) {
+		.context = { .kind = kind, .name = name, .container = situation->container },
+		.unit = situation->facts.unit,
+		.login = "",
+	};
+}
+
 /* A context of which there is one on this host, in the situation's container and unit. */
 static struct context_node *shared(const struct situation *situation, enum context_kind kind, const char *name)
 {
-	const struct context context = { .kind = kind, .name = name, .container = situation->container };
+	struct identity identity = identity_of(situation, kind, name);
 
-	return shared_node(situation->contexts, &context, situation->facts.unit, "");
+	identity.scheduler = kind == CONTEXT_SERVICE && is_roots(situation) && is_scheduler(situation->process->image);
+	return shared_node(situation->contexts, &identity);
+}
+
+/* A unit's service. What runs there first need not be its main program. */
+static struct context_node *shared_of_unit(const struct situation *situation, const char *name)
+{
+	struct identity identity = identity_of(situation, CONTEXT_SERVICE, name);
+
+	identity.scheduler = is_one_of(name, schedulers, COUNT(schedulers));
+	return shared_node(situation->contexts, &identity);
 }
 
 /* A context that begins with this process: one run of a job or a change. */
@@ -242,7 +307,7 @@ static struct context_node *fresh(const struct situation *situation, enum contex
 {
 	const struct context context = { .kind = kind, .name = name, .container = situation->container };
 
-	return new_node(&context, situation->facts.unit, "");
+	return context_new(&context, situation->facts.unit, "");
 }
 
 /* One login, however many processes it begins with (ssh can multiplex). */
@@ -250,15 +315,16 @@ static struct context_node *login(const struct situation *situation, const char 
 {
 	const struct process *process = situation->process;
 	uint32_t uid = process->login_uid != EVENT_NO_ID ? process->login_uid : process->credentials.uid;
-	struct context context = { .kind = CONTEXT_SESSION, .container = situation->container };
+	struct identity identity = identity_of(situation, CONTEXT_SESSION, "");
 	char root[32];
 
-	if (situation->container[0])
-		context.name = users_name(situation->contexts->users, process->mount_namespace,
-					  contexts_root(situation->contexts, process, root), uid);
+	identity.login = key;
+	if (situation->facts.container[0])
+		identity.context.name = users_name(situation->contexts->users, process->mount_namespace,
+						   contexts_root(situation->contexts, process, root), uid);
 	else
-		context.name = contexts_login_user(situation->contexts, uid);
-	return shared_node(situation->contexts, &context, situation->facts.unit, key);
+		identity.context.name = contexts_login_user(situation->contexts, uid);
+	return shared_node(situation->contexts, &identity);
 }
 
 /* What the command starts is the harness, whatever the command itself was started from. */
@@ -274,6 +340,60 @@ static struct context_node *choose_change(const struct situation *situation)
 	return situation->facts.change[0] ? shared(situation, CONTEXT_CHANGE, situation->facts.change) : NULL;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t size = strlen(text), end_size = strlen(end);
+
+	return size >= end_size && !strcmp(text + size - end_size, end);
+}
+
+static bool takes_logins(const struct image *image)
+{
+	return runs(image, login_programs, COUNT(login_programs));
+}
+
+static bool makes_sessions(const struct image *image)
+{
+	return takes_logins(image) || runs(image, session_programs, COUNT(session_programs));
+}
+
+/*
+ * Anyone can get a new audit session by writing /proc/self/loginuid, as long as nobody has set it: in every service. It
+ * is a login where root did so in a program that takes logins, or where nobody is in charge.
+ */
+static bool is_login_by_audit(const struct situation *situation)
+{
+	const struct process *process = situation->process;
+	enum context_kind kind = current_kind(situation);
+
+	if (process->session_id == EVENT_NO_ID || process->session_id == situation->origin->session_id)
+		return false;
+	if (situation->facts.session)
+		return true;
+	if (!is_by_root(situation))
+		return false;
+	if (is_loose(kind))
+		return !ends_with(situation->facts.unit, ".service") || takes_logins(situation->origin->caller) ||
+		       takes_logins(process->image);
+	return kind != CONTEXT_CHANGE && makes_sessions(situation->origin->caller);
+}
+
+/* sshd hands its work to a child with the person's rights, whose parent is root's. */
+static bool is_by_roots_login_program(const struct situation *situation)
+{
+	const struct process *parent = situation->process->parent;
+
+	if (is_by_root(situation))
+		return true;
+	if (situation->process->image->flags & EVENT_FLAG_CHROOT)
+		return false; /* where sshd puts who has not logged in yet */
+	for (; parent && takes_logins(parent->image); parent = parent->parent) {
+		if (!parent->credentials.euid)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Where neither an audit session nor systemd says so: what sshd or login starts under the name of a shell ("-bash", or "bash"
  * before "-c"). Their helpers (AuthorizedKeysCommand, a new sshd for each connection) are called by their path.
@@ -283,8 +403,17 @@ static bool is_login_shell(const struct situation *situation)
 	const struct process *process = situation->process;
 
 	return process->session_id == EVENT_NO_ID && current_kind(situation) != CONTEXT_SESSION &&
-	       is_one_of(caller_name(situation), login_programs, COUNT(login_programs)) && process->image->argv_size &&
-	       process->image->argv[0] != '/';
+	       takes_logins(situation->origin->caller) && is_by_roots_login_program(situation) &&
+	       process->image->argv_size && process->image->argv[0] != '/';
+}
+
+/* At a console that asks nobody for a name: what the init itself has root type to. */
+static bool is_console_shell(const struct situation *situation)
+{
+	const struct process *process = situation->process;
+
+	return current_kind(situation) == CONTEXT_BOOT && !situation->contexts->harness && process->tty_major &&
+	       process->namespace_pid != 1 && is_by_root(situation) && program_is_typed_shell(&process->image->program);
 }
 
 /*
@@ -295,13 +424,12 @@ static struct context_node *choose_session(const struct situation *situation)
 {
 	const struct process *process = situation->process;
 	uint32_t session_id = process->session_id;
-	bool by_audit = session_id != EVENT_NO_ID && session_id != situation->origin->session_id;
 	enum context_kind kind = current_kind(situation);
 	char key[64];
 
 	if (kind == CONTEXT_JOB || (situation->current && situation->current->scheduler))
 		return NULL;
-	if (by_audit) {
+	if (is_login_by_audit(situation)) {
 		(void)snprintf(key, sizeof(key), "audit:%u", session_id);
 		return login(situation, key);
 	}
@@ -312,14 +440,11 @@ static struct context_node *choose_session(const struct situation *situation)
 			       (unsigned long long)process->parent->start_ns);
 		return login(situation, key);
 	}
+	if (is_console_shell(situation)) {
+		(void)snprintf(key, sizeof(key), "tty:%u:%u", process->tty_major, process->tty_minor);
+		return login(situation, key);
+	}
 	return NULL;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t size = strlen(text), end_size = strlen(end);
-
-	return size >= end_size && !strcmp(text + size - end_size, end);
 }
 
 /* "getty@tty1.service" → "getty" */
@@ -332,16 +457,24 @@ static void unit_base(const char *unit, char out[CGROUP_NAME_MAX])
 		*strchr(out, '@') = '\0';
 }
 
-static bool is_change_unit(const struct contexts *contexts, const char *unit)
+/* A change of this host: in a container anyone may call a unit so. */
+static bool is_change_unit(const struct situation *situation)
 {
-	return is_one_of(unit, known_changes, COUNT(known_changes)) ||
-	       is_one_of(unit, (const char *const *)contexts->changes, contexts->change_count);
+	const struct contexts *contexts = situation->contexts;
+	const char *unit = situation->facts.unit;
+
+	return !situation->facts.container[0] &&
+	       (is_one_of(unit, known_changes, COUNT(known_changes)) ||
+		is_one_of(unit, (const char *const *)contexts->changes, contexts->change_count));
 }
 
-/* Unit files are read at home, which is there longer than a process that may be gone already. */
+/*
+ * Unit files are read at home, which is there longer than a process that may be gone already, and has them for services
+ * with a root of their own (RootDirectory=), too. Only a container has others.
+ */
 static const char *unit_root(const struct situation *situation, char out[32])
 {
-	if (situation->container[0])
+	if (situation->facts.container[0])
 		return contexts_root(situation->contexts, situation->process, out);
 	return home_root(situation->contexts, out);
 }
@@ -364,7 +497,7 @@ static struct context_node *choose_unit(const struct situation *situation)
 	if (!ends_with(unit, ".service"))
 		return NULL;
 	unit_base(unit, base);
-	if (is_change_unit(situation->contexts, unit))
+	if (is_change_unit(situation))
 		return fresh(situation, CONTEXT_CHANGE, base);
 	unit_read(unit_root(situation, root), unit, &facts);
 	name = facts.main_program;
@@ -372,27 +505,45 @@ static struct context_node *choose_unit(const struct situation *situation)
 		name = facts.found || situation->process->image->is_wrapper ? base : own_name(situation);
 	if (facts.job || !facts.found)
 		return fresh(situation, CONTEXT_JOB, name);
-	return shared(situation, CONTEXT_SERVICE, name);
+	return shared_of_unit(situation, name);
 }
 
-static bool is_runtime(const char *name)
+/* It need not be the caller itself: runc goes on as a copy in memory. */
+#define RUNTIME_DEPTH 3
+
+static bool is_below_runtime(const struct situation *situation)
 {
-	return is_one_of(name, container_runtimes, COUNT(container_runtimes));
+	const struct process *parent = situation->process->parent;
+
+	if (!is_by_root(situation))
+		return false;
+	if (runs(situation->origin->caller, container_runtimes, COUNT(container_runtimes)))
+		return true;
+	for (unsigned depth = 0; parent && depth < RUNTIME_DEPTH; depth++, parent = parent->parent) {
+		if (!parent->credentials.euid && runs(parent->image, container_runtimes, COUNT(container_runtimes)))
+			return true;
+	}
+	return false;
+}
+
+/* By the cgroup, which only root could choose, or else by who started it. */
+static bool is_by_runtime(const struct situation *situation)
+{
+	return (situation->facts.container[0] && !situation->facts.delegated) || is_below_runtime(situation);
 }
 
 /*
  * Whoever puts a part of itself into a namespace stays what it is, and so does a person who goes into a container. What a
- * runtime makes or enters (it chooses the cgroup) is another's.
+ * runtime makes or enters is another's.
  */
 static bool stays_itself(const struct situation *situation)
 {
 	enum context_kind kind = current_kind(situation);
-	bool by_runtime = situation->facts.container[0] || is_runtime(caller_name(situation));
 	bool is_person = kind == CONTEXT_SESSION || kind == CONTEXT_CHANGE;
 
 	if (is_loose(kind))
 		return false;
-	return !by_runtime || (is_person && situation->process->namespace_pid != 1);
+	return !is_by_runtime(situation) || (is_person && situation->process->namespace_pid != 1);
 }
 
 /* The first process of a container, which has not settled what it is, or becomes another program than it is named by. */
@@ -407,7 +558,7 @@ static bool is_main_of_container(const struct situation *situation, bool crosses
 
 static struct context_node *main_of_container(const struct situation *situation)
 {
-	if (situation->process->image->is_wrapper || is_one_of(own_name(situation), inits, COUNT(inits)))
+	if (situation->process->image->is_wrapper || is_init(situation->process->image))
 		return shared(situation, current_kind(situation) == CONTEXT_HARNESS ? CONTEXT_HARNESS : CONTEXT_BOOT,
 			      "");
 	return shared(situation, CONTEXT_SERVICE, own_name(situation));
@@ -417,6 +568,39 @@ static struct context_node *main_of_container(const struct situation *situation)
 static bool is_plain_wrapper(const struct image *image)
 {
 	return image && image->is_wrapper && image->program.script_kind == SCRIPT_NONE;
+}
+
+/* Not a container's, but it says as much: what lies where in such a root is not what lies there on the host. */
+static bool is_own_root(const char *container)
+{
+	return !strcmp(container, "chroot") || !strncmp(container, "userns:", strlen("userns:"));
+}
+
+static bool crosses_own_root(const struct situation *situation)
+{
+	const char *before = situation->current ? situation->current->context.container : "";
+
+	return strcmp(before, situation->container) != 0 &&
+	       (is_own_root(situation->container) || (is_own_root(before) && !situation->container[0]));
+}
+
+/* Into a root of its own, which anyone can make, and out again: it stays what it is, there. */
+static struct context_node *choose_own_root(const struct situation *situation)
+{
+	const struct context_node *current = situation->current;
+	enum context_kind kind = current_kind(situation);
+
+	if (!crosses_own_root(situation) || is_loose(kind))
+		return NULL;
+	if (kind == CONTEXT_JOB || kind == CONTEXT_CHANGE)
+		return fresh(situation, kind, current->context.name);
+	return shared_node(
+		situation->contexts,
+		&(struct identity) {
+			.context = { .kind = kind, .name = current->context.name, .container = situation->container },
+			.unit = current->unit,
+			.login = current->login,
+		});
 }
 
 /*
@@ -429,13 +613,13 @@ static struct context_node *choose_container(const struct situation *situation)
 	enum context_kind kind = current_kind(situation);
 	bool crosses = !current || strcmp(current->context.container, situation->container) != 0;
 
-	if (!situation->container[0])
+	if (!situation->container[0] || is_own_root(situation->container))
 		return NULL;
 	if (crosses && stays_itself(situation))
 		return fresh(situation, kind, current->context.name);
 	if (is_main_of_container(situation, crosses))
 		return main_of_container(situation);
-	if (crosses && is_loose(kind) && !situation->facts.container[0])
+	if (crosses && is_loose(kind) && !is_by_runtime(situation))
 		return shared(situation, kind == CONTEXT_UNKNOWN ? CONTEXT_BOOT : kind, "");
 	if (crosses)
 		return login(situation, "exec");
@@ -453,21 +637,17 @@ static bool passes_on(const struct image *image)
 /* The scheduler's, but what it starts is no job. */
 static struct context_node *mailer_of_scheduler(const struct situation *situation)
 {
-	struct context_node *node =
-		shared_node(situation->contexts, &situation->current->context, situation->current->unit, "mailer");
-
-	if (node)
-		node->scheduler = false;
-	return node;
+	return shared_node(situation->contexts, &(struct identity) { situation->current->context,
+								     situation->current->unit, "mailer", false });
 }
 
 /* Schedulers start jobs through a shell. What they start themselves is theirs: the mailer, for what a job printed. */
 static struct context_node *choose_job(const struct situation *situation)
 {
 	if (!situation->current || !situation->current->scheduler || passes_on(situation->process->image) ||
-	    is_one_of(own_name(situation), schedulers, COUNT(schedulers)))
+	    (is_roots(situation) && is_scheduler(situation->process->image)))
 		return NULL;
-	if (is_one_of(caller_name(situation), schedulers, COUNT(schedulers)))
+	if (is_scheduler(situation->origin->caller))
 		return mailer_of_scheduler(situation);
 	return fresh(situation, CONTEXT_JOB, own_name(situation));
 }
@@ -477,6 +657,8 @@ static bool is_start_script(const struct image *image)
 {
 	const char *script = image->program.script;
 
+	if (image->program.script_kind != SCRIPT_TRUSTED)
+		return false;
 	return !strncmp(script, "/etc/init.d/", strlen("/etc/init.d/")) ||
 	       !strncmp(script, "/etc/rc", strlen("/etc/rc"));
 }
@@ -494,42 +676,93 @@ static bool is_below_start_script(const struct process *process)
 /* A start script's daemon, as systemd would start it: a service, whoever called the script. */
 static struct context_node *choose_started_service(const struct situation *situation)
 {
-	if (current_kind(situation) == CONTEXT_SERVICE || strcmp(caller_name(situation), "start-stop-daemon") != 0 ||
-	    situation->process->image->is_wrapper || !is_below_start_script(situation->process->parent))
+	static const char *const starter[] = { "start-stop-daemon" };
+
+	if (current_kind(situation) == CONTEXT_SERVICE || !is_by_root(situation) ||
+	    !runs(situation->origin->caller, starter, COUNT(starter)) || situation->process->image->is_wrapper ||
+	    !is_below_start_script(situation->process->parent))
 		return NULL;
 	return shared(situation, CONTEXT_SERVICE, own_name(situation));
 }
 
+/* Does `name` fit to the pattern, in which "*" is any text? Models have names so: app.*.js */
+static bool fits(const char *name, const char *pattern)
+{
+	const char *star = NULL, *from = NULL;
+
+	while (*name) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			from = name;
+		} else if (*pattern == *name) {
+			pattern++;
+			name++;
+		} else if (star) {
+			pattern = star;
+			name = ++from;
+		} else {
+			return false;
+		}
+	}
+	return !pattern[strspn(pattern, "*")];
+}
+
+static bool is_service_by_name(const struct contexts *contexts, const char *name)
+{
+	for (size_t i = 0; i < contexts->service_count; i++) {
+		if (fits(name, contexts->services[i]))
+			return true;
+	}
+	return false;
+}
+
 static struct context_node *choose_named_service(const struct situation *situation)
 {
-	const struct contexts *contexts = situation->contexts;
 	const struct image *image = situation->process->image;
-	const char *name = own_name(situation);
 
 	if (!is_loose(current_kind(situation)) || image->is_wrapper || is_start_script(image))
 		return NULL;
-	if (!is_one_of(name, known_services, COUNT(known_services)) &&
-	    !is_one_of(name, (const char *const *)contexts->services, contexts->service_count))
-		return NULL;
-	return shared(situation, CONTEXT_SERVICE, name);
+	if (is_service_by_name(situation->contexts, own_name(situation)))
+		return shared(situation, CONTEXT_SERVICE, own_name(situation));
+	if (is_roots(situation) && runs(image, known_services, COUNT(known_services)))
+		return shared(situation, CONTEXT_SERVICE, program_executable(&image->program));
+	return NULL;
 }
 
 static struct context_node *choose_default(const struct situation *situation)
 {
-	return situation->current ? NULL : shared(situation, CONTEXT_BOOT, "");
+	if (!situation->current)
+		return shared(situation, CONTEXT_BOOT, "");
+	return crosses_own_root(situation) ? shared(situation, current_kind(situation), "") : NULL;
+}
+
+/* All of a host may be in a chroot: what counts is to get into another. */
+static bool is_chrooted(const struct situation *situation)
+{
+	const struct image *image = situation->process->image, *caller = situation->origin->caller;
+
+	return image->flags & EVENT_FLAG_CHROOT && caller &&
+	       (!(caller->flags & EVENT_FLAG_CHROOT) ||
+		(situation->current && !strcmp(situation->current->context.container, "chroot")));
 }
 
 static void find_container(struct situation *situation)
 {
 	const struct process *process = situation->process;
 
-	situation->container = situation->facts.container;
-	if (situation->container[0] || !process->pid_namespace ||
-	    process->pid_namespace == situation->contexts->home.pid_namespace)
-		return;
-	(void)snprintf(situation->namespace_name, sizeof(situation->namespace_name), "pidns:%u",
-		       process->pid_namespace);
+	const struct home *home = &situation->contexts->home;
+
 	situation->container = situation->namespace_name;
+	if (situation->facts.container[0])
+		situation->container = situation->facts.container;
+	else if (process->pid_namespace && process->pid_namespace != home->pid_namespace)
+		(void)snprintf(situation->namespace_name, sizeof(situation->namespace_name), "pidns:%u",
+			       process->pid_namespace);
+	else if (process->user_namespace && home->user_namespace && process->user_namespace != home->user_namespace)
+		(void)snprintf(situation->namespace_name, sizeof(situation->namespace_name), "userns:%u",
+			       process->user_namespace);
+	else if (is_chrooted(situation))
+		situation->container = "chroot";
 }
 
 static void look_at(struct contexts *contexts, struct process *process, const struct origin *origin,
@@ -572,15 +805,15 @@ void contexts_assign(struct contexts *contexts, struct process *process, const s
 {
 	/* In order of how much is known: what was declared, what the system says, what the ancestry shows. */
 	static struct context_node *(*const choices[])(const struct situation *situation) = {
-		choose_change, choose_harness,         choose_session,       choose_container, choose_unit,
-		choose_job,    choose_started_service, choose_named_service, choose_default,
+		choose_change, choose_harness, choose_session,         choose_own_root,      choose_container,
+		choose_unit,   choose_job,     choose_started_service, choose_named_service, choose_default,
 	};
 	struct situation situation;
 	struct context_node *node = NULL;
 
 	if (process->in_scope)
-		contexts_set_home(contexts,
-				  &(struct home) { process->pid, process->pid_namespace, process->mount_namespace });
+		contexts_set_home(contexts, &(struct home) { process->pid, process->pid_namespace,
+							     process->mount_namespace, process->user_namespace });
 	look_at(contexts, process, origin, &situation);
 	for (size_t i = 0; i < COUNT(choices) && !node; i++)
 		node = choices[i](&situation);
@@ -595,19 +828,23 @@ static bool is_loose_process(const struct process *process)
 /* Up to where the same program was started, and a service of its name. */
 static struct process *found_service(struct contexts *contexts, struct process *process, struct context_node **node)
 {
-	const struct context context = {
-		.kind = CONTEXT_SERVICE,
-		.name = program_name(&process->image->program),
-		.container = process->context->context.container,
+	const struct identity identity = {
+		.context = {
+			.kind = CONTEXT_SERVICE,
+			.name = program_name(&process->image->program),
+			.container = process->context->context.container,
+		},
+		.unit = process->context->unit,
+		.login = "",
 	};
 	struct process *root = process;
 
 	while (root->parent && root->parent->context == process->context && root->parent->image &&
 	       !strcmp(root->parent->image->program.text, process->image->program.text))
 		root = root->parent;
-	if (is_one_of(context.name, inits, COUNT(inits)))
+	if (is_init(process->image))
 		return NULL;
-	*node = shared_node(contexts, &context, process->context->unit, "");
+	*node = shared_node(contexts, &identity);
 	return *node ? root : NULL;
 }
 

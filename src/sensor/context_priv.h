@@ -14,7 +14,7 @@
 /* What a process must share to be at home in the scope, and not in a container. */
 struct home {
 	uint32_t pid; /* whose root has the host's files; 0: ours */
-	uint32_t pid_namespace, mount_namespace;
+	uint32_t pid_namespace, mount_namespace, user_namespace;
 };
 
 struct contexts {
@@ -47,9 +47,13 @@ const char *contexts_root(const struct contexts *contexts, const struct process 
 struct origin {
 	const struct image *caller; /* what it or its parent ran; NULL where unknown */
 	uint32_t session_id;        /* audit session */
+	uint32_t euid;              /* as this host counts: 0 is no user namespace's root */
 	bool in_scope;
 	bool adopted; /* its parent is the init, which may have it from somebody who ended before the sensor came */
 };
+
+/* Is it a program that starts a host's services, and opens sockets for them? */
+bool contexts_is_init(const struct image *image);
 
 /* Puts `process`, which has just become what its image says, where it belongs. */
 void contexts_assign(struct contexts *contexts, struct process *process, const struct origin *origin);

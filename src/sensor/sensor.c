@@ -114,6 +114,7 @@ static void note_login(struct sensor *sensor, struct process *process, uint32_t 
 	const struct origin origin = {
 		.caller = process->image,
 		.session_id = process->session_id,
+		.euid = process->credentials.euid,
 		.in_scope = process->in_scope,
 	};
 
@@ -229,8 +230,8 @@ static bool is_activator(const struct process *process)
 {
 	const struct process *init = process->namespace_pid == 1 ? process : process->parent;
 
-	return init && init->namespace_pid == 1 && init->image == process->image && process->context &&
-	       process->context->context.kind == CONTEXT_BOOT;
+	return init && init->namespace_pid == 1 && init->image == process->image && process->image &&
+	       contexts_is_init(process->image) && process->context && process->context->context.kind == CONTEXT_BOOT;
 }
 
 static const enum event_kind net_kinds[SOMBRERO_TYPE_COUNT] = {

@@ -21,7 +21,7 @@ struct sensor_options {
 	size_t cgroup_count;
 	/* What has no better context belongs to a test harness (CONTEXT_HARNESS), not to the boot. */
 	bool harness;
-	/* Programs (program_name) that are services wherever a harness or the boot starts them. */
+	/* Programs (program_name; "*" is any text) that are services wherever a harness or the boot starts them. */
 	const char *const *services;
 	size_t service_count;
 	/* Names of units (chef-client.service) that are changes. Added to the built-in ones. */

@@ -115,8 +115,8 @@ static void find_home_namespace(struct sensor *sensor)
 			first = task;
 	}
 	if (first)
-		contexts_set_home(&sensor->contexts,
-				  &(struct home) { first->header.tgid, first->pid_namespace, first->mount_namespace });
+		contexts_set_home(&sensor->contexts, &(struct home) { first->header.tgid, first->pid_namespace,
+								      first->mount_namespace, first->user_namespace });
 }
 
 void snapshot_free(struct snapshot *snapshot)

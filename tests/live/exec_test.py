@@ -349,8 +349,10 @@ class Exec(LiveTest):
         act.process.kill()
         # /proc names it from our root, the event from its own.
         self.assertEqual(of["exe"], f"{root}/bin/busybox")
-        inside = {"exe": "/bin/busybox", "program": "/bin/busybox(-m:sleep)", "cwd": "/bin"}
-        self.check_exec(self.only(act.pid, "exec"), of, script_kind="module", script="sleep", **inside)
+        inside = {"exe": "/bin/busybox", "program": "/bin/busybox(-m:sleep)", "cwd": "/bin",
+                  "context": self.context | {"container": "chroot"}}
+        event = self.only(act.pid, "exec")
+        self.check_exec(event, of, flags=["chroot"], script_kind="module", script="sleep", **inside)
 
     def test_a_program_from_outside_the_root_directory(self):
         root = self.folder / "jail"
@@ -375,9 +377,10 @@ class Exec(LiveTest):
         self.watch.wait_for(act.pid, "exec")
         of = truth(act.pid)
         act.process.kill()
-        outside = {"exe": "/usr/bin/busybox", "program": "/usr/bin/busybox(-m:sleep)", "cwd": "/"}
+        outside = {"exe": "/usr/bin/busybox", "program": "/usr/bin/busybox(-m:sleep)", "cwd": "/",
+                   "context": self.context | {"container": "chroot"}}
         event = self.only(act.pid, "exec")
-        self.check_exec(event, of, flags=["path_outside"], script_kind="module", script="sleep", **outside)
+        self.check_exec(event, of, flags=["path_outside", "chroot"], script_kind="module", script="sleep", **outside)
 
     # -------------------------------------------------------------------------------------------- names, sizes
 

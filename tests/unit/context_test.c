@@ -16,7 +16,8 @@
 #include "sensor/context_priv.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
-#define HOME          1000 /* a pid namespace */
+#define HOME          1000 /* a pid and user namespace */
+#define NOBODY        65534
 #define DOCKER        "/system.slice/docker-3f2a9c1b77aa3f2a9c1b77aa3f2a9c1b77aa3f2a9c1b77aa3f2a9c1b77aa3f2a.scope"
 
 struct world {
@@ -36,7 +37,7 @@ static void begin(struct world *world, bool harness)
 	process_table_init(&world->table);
 	assert_non_null(world->users);
 	assert_int_equal(contexts_init(&world->contexts, &options, world->users), 0);
-	world->contexts.home.pid_namespace = HOME;
+	world->contexts.home.pid_namespace = world->contexts.home.user_namespace = HOME;
 	world->contexts.home_is_open = false;
 }
 
@@ -55,7 +56,7 @@ static struct process *fork_of(struct world *world, struct process *parent)
 	assert_non_null(process);
 	process->in_scope = true;
 	if (!parent)
-		process->pid_namespace = HOME;
+		process->pid_namespace = process->user_namespace = HOME;
 	return process;
 }
 
@@ -63,8 +64,11 @@ static struct process *fork_of(struct world *world, struct process *parent)
 struct act {
 	const char *exe, *arguments, *cgroup;
 	const char *script; /* a #! line's */
+	const char *called; /* where not by its path */
 	uint32_t session;   /* 0: as it was */
-	uint32_t pid_namespace, namespace_pid;
+	uint32_t pid_namespace, namespace_pid, user_namespace;
+	uint32_t uid, tty; /* 0: as it was */
+	uint32_t flags;    /* of the record */
 	bool from_outside; /* the scope's first */
 	bool adopted;
 };
@@ -90,19 +94,22 @@ static struct process *become(struct world *world, struct process *process, stru
 	char argv[512];
 	const struct image_facts facts = {
 		.exe = act.exe,
-		.called = act.script ? act.script : act.exe,
+		.called = act.called   ? act.called
+			  : act.script ? act.script
+				       : act.exe,
 		.cwd = "/",
 		.cgroup = act.cgroup       ? act.cgroup
 			  : process->image ? process->image->cgroup
 					   : "/",
 		.argv = argv,
 		.argv_size = split(act.arguments ? act.arguments : act.exe, argv),
-		.record_flags = act.script ? SOMBRERO_EXE_SHEBANG : 0,
+		.record_flags = act.flags | (act.script ? SOMBRERO_EXE_SHEBANG : 0),
 	};
 	struct image *caller = process->image, *image = image_new(&facts);
 	struct origin origin = {
 		.caller = caller,
 		.session_id = process->session_id,
+		.euid = process->credentials.euid,
 		.in_scope = !act.from_outside,
 		.adopted = act.adopted,
 	};
@@ -115,6 +122,12 @@ static struct process *become(struct world *world, struct process *process, stru
 		process->session_id = act.session;
 	if (act.pid_namespace)
 		process->pid_namespace = act.pid_namespace;
+	if (act.user_namespace)
+		process->user_namespace = act.user_namespace;
+	if (act.uid)
+		process->credentials.uid = process->credentials.euid = act.uid;
+	if (act.tty)
+		process->tty_major = act.tty;
 	process->namespace_pid = act.namespace_pid ? act.namespace_pid : process->pid;
 	contexts_assign(&world->contexts, process, &origin);
 	image_release(caller);
@@ -285,6 +298,7 @@ static void sshd_itself_belongs_to_the_login_that_it_carries(void **state)
 		start(&world, sshd(&world), (struct act) { .exe = "/usr/sbin/sshd", .arguments = "/usr/sbin/sshd -R" });
 	assert_context(monitor, CONTEXT_SERVICE, "sshd", "");
 	monitor->session_id = 5;
+	origin.caller = monitor->image;
 	contexts_note_login(&world.contexts, monitor, &origin);
 	assert_context(monitor, CONTEXT_SESSION, "root", "");
 	carrier = fork_of(&world, monitor);
@@ -611,6 +625,409 @@ static void what_a_command_starts_is_the_harness_until_it_is_a_service(void **st
 	end(&world);
 }
 
+/* ---- what somebody without privileges might try ---- */
+
+/* A service that root has started, and that has become somebody's. */
+static struct process *victim(struct world *world)
+{
+	static char name[] = "web";
+	static char *names[] = { name, NULL };
+	char **owned = world->contexts.services;
+	struct process *process;
+
+	world->contexts.services = names;
+	world->contexts.service_count = 1;
+	process = start(world, boot(world), (struct act) { .exe = "/usr/bin/web", .cgroup = "/", .uid = NOBODY });
+	world->contexts.services = owned;
+	world->contexts.service_count = 0;
+	assert_context(process, CONTEXT_SERVICE, "web", "");
+	return process;
+}
+
+static void an_audit_session_that_a_service_gave_itself_is_no_login(void **state)
+{
+	struct origin origin = { .session_id = EVENT_NO_ID, .euid = NOBODY, .in_scope = true };
+	struct world world;
+	struct process *web, *other;
+
+	(void)state;
+	begin(&world, false);
+	web = victim(&world);
+	web->session_id = 7;
+	origin.caller = web->image;
+	contexts_note_login(&world.contexts, web, &origin);
+	assert_context(web, CONTEXT_SERVICE, "web", "");
+	become(&world, web, (struct act) { .exe = "/usr/bin/id", .session = 8 });
+	assert_context(web, CONTEXT_SERVICE, "web", "");
+	/* nor where nobody is in charge */
+	other = start(&world, boot(&world), (struct act) { .exe = "/usr/bin/tool", .cgroup = "/", .uid = NOBODY });
+	become(&world, other, (struct act) { .exe = "/usr/bin/id", .session = 9 });
+	assert_context(other, CONTEXT_BOOT, "", "");
+	/* nor by a program that is only called like one that takes logins, even if it is root's */
+	other = start(&world, sshd(&world), (struct act) { .exe = "/usr/bin/keys", .called = "/tmp/x/login" });
+	become(&world, other, (struct act) { .exe = "/usr/bin/id", .session = 10 });
+	assert_context(other, CONTEXT_SERVICE, "sshd", "");
+	end(&world);
+}
+
+static void who_takes_logins_is_told_by_the_executable_and_is_roots(void **state)
+{
+	static const struct act callers[] = {
+		{ .exe = "/usr/bin/timeout", .called = "/srv/x/login" },
+		{ .exe = "/tmp/sshd" },
+		{ .exe = "memfd:sshd", .flags = SOMBRERO_EXE_MEMFD },
+		{ .exe = "/usr/bin/dash", .arguments = "sh /srv/x/sshd" },
+		{ .exe = "/usr/bin/dash", .script = "/srv/x/sshd", .arguments = "/bin/sh /srv/x/sshd" },
+		{ .exe = "/usr/sbin/sshd" }, /* nobody's */
+		{ .exe = "/usr/bin/login" },
+	};
+	struct world world;
+
+	(void)state;
+	begin(&world, false);
+	for (size_t i = 0; i < LENGTH(callers); i++) {
+		struct process *caller = become(&world, fork_of(&world, victim(&world)), callers[i]);
+
+		assert_context(become(&world, caller, (struct act) { .exe = "/usr/bin/bash", .arguments = "-bash" }),
+			       CONTEXT_SERVICE, "web", "");
+	}
+	end(&world);
+}
+
+static void a_shell_that_sshd_starts_for_a_person_is_a_login(void **state)
+{
+	struct world world;
+	struct process *carrier, *preauth;
+
+	(void)state;
+	begin(&world, false);
+	carrier = fork_of(&world, start(&world, sshd(&world), (struct act) { .exe = "/usr/sbin/sshd" }));
+	carrier->credentials.uid = carrier->credentials.euid = NOBODY;
+	assert_context(start(&world, carrier, (struct act) { .exe = "/usr/bin/bash", .arguments = "-bash" }),
+		       CONTEXT_SESSION, "nobody", "");
+	/* before that its child is in an empty root */
+	preauth = fork_of(&world, start(&world, sshd(&world), (struct act) { .exe = "/usr/sbin/sshd" }));
+	preauth->credentials.uid = preauth->credentials.euid = NOBODY;
+	become(&world, preauth, (struct act) { .exe = "/bash", .arguments = "-bash", .flags = SOMBRERO_EXE_CHROOT });
+	assert_context(preauth, CONTEXT_SERVICE, "sshd", "chroot");
+	end(&world);
+}
+
+static void a_runtime_is_told_by_the_executable_and_is_roots(void **state)
+{
+	static const struct act callers[] = {
+		{ .exe = "/usr/bin/timeout", .called = "/srv/x/runc" },
+		{ .exe = "/dev/shm/crun" },
+		{ .exe = "/usr/bin/runc" }, /* nobody's */
+	};
+	struct world world;
+
+	(void)state;
+	begin(&world, false);
+	for (size_t i = 0; i < LENGTH(callers); i++) {
+		struct process *caller = become(&world, fork_of(&world, victim(&world)), callers[i]);
+
+		assert_context(start(&world, caller,
+				     (struct act) { .exe = "/usr/bin/id", .pid_namespace = 2, .namespace_pid = 9 }),
+			       CONTEXT_SERVICE, "web", "pidns:2");
+		assert_context(start(&world, caller,
+				     (struct act) { .exe = "/usr/bin/id", .pid_namespace = 3, .namespace_pid = 1 }),
+			       CONTEXT_SERVICE, "web", "pidns:3");
+	}
+	end(&world);
+}
+
+static void a_runtime_that_goes_on_as_a_copy_in_memory_is_one(void **state)
+{
+	struct world world;
+	struct process *shim, *runc;
+
+	(void)state;
+	begin(&world, false);
+	shim = start(&world, cron(&world), (struct act) { .exe = "/usr/bin/containerd-shim-runc-v2" });
+	runc = start(&world, shim, (struct act) { .exe = "memfd:runc", .flags = SOMBRERO_EXE_MEMFD });
+	become(&world, runc,
+	       (struct act) { .exe = "/usr/bin/app", .pid_namespace = 2, .namespace_pid = 1, .uid = NOBODY });
+	assert_context(runc, CONTEXT_SERVICE, "app", "pidns:2");
+	end(&world);
+}
+
+static void a_scheduler_is_told_by_the_executable_and_is_roots(void **state)
+{
+	struct world world;
+	struct process *init, *fake, *shell;
+
+	(void)state;
+	begin(&world, false);
+	init = boot(&world);
+	fake = start(&world, init,
+		     (struct act) { .exe = "/srv/x/tool", .called = "/srv/x/cron", .cgroup = "/", .uid = NOBODY });
+	assert_context(fake, CONTEXT_BOOT, "", "");
+	fake = start(&world, init, (struct act) { .exe = "/srv/x/cron", .cgroup = "/", .uid = NOBODY });
+	become(&world, fake, (struct act) { .exe = "/srv/x/cron" });
+	assert_context(fake, CONTEXT_BOOT, "", "");
+	/* in a job, a program of that name is the job */
+	shell = start(&world, cron(&world), (struct act) { .exe = "/usr/bin/dash", .arguments = "sh -c x" });
+	shell->credentials.euid = NOBODY;
+	assert_context(become(&world, shell, (struct act) { .exe = "/home/bob/anacron" }), CONTEXT_JOB, "anacron", "");
+	end(&world);
+}
+
+static void a_start_script_is_one_that_the_kernel_opened_for_root(void **state)
+{
+	struct world world;
+	struct process *script, *web;
+
+	(void)state;
+	begin(&world, false);
+	web = start(&world, sshd(&world), (struct act) { .exe = "/usr/bin/bash", .arguments = "-bash", .session = 5 });
+	/* claimed */
+	script = start(&world, web, (struct act) { .exe = "/usr/bin/dash", .arguments = "sh /etc/init.d/x" });
+	assert_context(become(&world, start(&world, script, (struct act) { .exe = "/usr/sbin/start-stop-daemon" }),
+			      (struct act) { .exe = "/usr/bin/x" }),
+		       CONTEXT_SESSION, "root", "");
+	script = start(
+		&world, web,
+		(struct act) { .exe = "/usr/bin/dash", .script = "/etc/init.d/x", .arguments = "sh /etc/init.d/x" });
+	/* called so */
+	assert_context(become(&world,
+			      start(&world, script,
+				    (struct act) { .exe = "/usr/bin/timeout", .called = "/tmp/start-stop-daemon" }),
+			      (struct act) { .exe = "/usr/bin/x" }),
+		       CONTEXT_SESSION, "root", "");
+	/* not root's */
+	script->credentials.euid = NOBODY;
+	assert_context(become(&world, start(&world, script, (struct act) { .exe = "/usr/sbin/start-stop-daemon" }),
+			      (struct act) { .exe = "/usr/bin/x" }),
+		       CONTEXT_SESSION, "root", "");
+	end(&world);
+}
+
+static void a_root_of_its_own_is_as_a_container(void **state)
+{
+	struct world world;
+	struct process *web, *inside, *unit;
+
+	(void)state;
+	begin(&world, false);
+	web = victim(&world);
+	inside = start(&world, web, (struct act) { .exe = "/usr/bin/web", .user_namespace = 7 });
+	assert_context(inside, CONTEXT_SERVICE, "web", "userns:7");
+	assert_context(start(&world, inside, (struct act) { .exe = "/usr/bin/id" }), CONTEXT_SERVICE, "web",
+		       "userns:7");
+	inside = start(&world, web, (struct act) { .exe = "/usr/bin/web", .flags = SOMBRERO_EXE_CHROOT });
+	assert_context(inside, CONTEXT_SERVICE, "web", "chroot");
+	assert_context(start(&world, inside, (struct act) { .exe = "/usr/bin/id", .flags = SOMBRERO_EXE_CHROOT }),
+		       CONTEXT_SERVICE, "web", "chroot");
+	/* and out again */
+	assert_context(become(&world, inside, (struct act) { .exe = "/usr/bin/web" }), CONTEXT_SERVICE, "web", "");
+	/* a unit with a user namespace of its own (PrivateUsers=) is what the unit says */
+	unit = start(&world, boot(&world),
+		     (struct act) {
+			     .exe = "/usr/bin/puppet", .cgroup = "/system.slice/puppet.service", .user_namespace = 8 });
+	assert_context(unit, CONTEXT_CHANGE, "puppet", "userns:8");
+	/* who is in no one's charge is no one's there */
+	inside = start(&world, boot(&world), (struct act) { .exe = "/usr/bin/x", .cgroup = "/", .user_namespace = 9 });
+	assert_context(inside, CONTEXT_BOOT, "", "userns:9");
+	end(&world);
+}
+
+static void a_job_or_a_person_in_a_root_of_its_own_stays_one(void **state)
+{
+	struct world world;
+	struct process *shell, *job;
+
+	(void)state;
+	begin(&world, false);
+	shell = start(&world, sshd(&world),
+		      (struct act) { .exe = "/usr/bin/bash", .arguments = "-bash", .session = 5 });
+	shell = start(&world, shell, (struct act) { .exe = "/usr/bin/make", .flags = SOMBRERO_EXE_CHROOT });
+	assert_context(shell, CONTEXT_SESSION, "root", "chroot");
+	job = become(&world,
+		     start(&world, cron(&world), (struct act) { .exe = "/usr/bin/dash", .arguments = "sh -c x" }),
+		     (struct act) { .exe = "/usr/local/bin/report" });
+	become(&world, job, (struct act) { .exe = "/usr/bin/x", .user_namespace = 7 });
+	assert_context(job, CONTEXT_JOB, "report", "userns:7");
+	end(&world);
+}
+
+static void where_the_whole_host_is_in_a_chroot_that_is_no_sign(void **state)
+{
+	struct world world;
+	struct process *init;
+
+	(void)state;
+	begin(&world, false);
+	init = start(&world, NULL,
+		     (struct act) { .exe = "/usr/lib/systemd/systemd",
+				    .cgroup = "/init.scope",
+				    .namespace_pid = 1,
+				    .flags = SOMBRERO_EXE_CHROOT });
+	assert_context(init, CONTEXT_BOOT, "", "");
+	assert_context(start(&world, init,
+			     (struct act) { .exe = "/usr/sbin/cron", .cgroup = "/", .flags = SOMBRERO_EXE_CHROOT }),
+		       CONTEXT_SERVICE, "cron", "");
+	end(&world);
+}
+
+#define UNIT "/system.slice/no-such-unit-of-ours.service"
+#define FAKE "docker-3f2a9c1b77aa3f2a9c1b77aa3f2a9c1b77aa3f2a9c1b77aa3f2a9c1b77aa3f2a.scope"
+
+static void a_cgroup_that_a_service_made_gives_it_no_rights(void **state)
+{
+	static const struct {
+		const char *cgroup, *container;
+	} cases[] = {
+		{ UNIT "/chef-client.service", "" },
+		{ UNIT "/nginx.service", "" },
+		{ UNIT "/sombrero-change-1.scope", "" },
+		{ UNIT "/user.slice/user-0.slice/session-1.scope", "" },
+		{ UNIT "/" FAKE, "3f2a9c1b77aa" },
+		{ UNIT "/" FAKE "/user.slice/user-0.slice/session-1.scope", "3f2a9c1b77aa" },
+		{ UNIT "/" FAKE "/chef-client.service", "3f2a9c1b77aa" },
+	};
+	struct world world;
+
+	(void)state;
+	begin(&world, false);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct process *web = start(&world, boot(&world),
+					    (struct act) { .exe = "/usr/bin/app", .cgroup = UNIT, .uid = NOBODY });
+		struct process *inside;
+
+		inside = start(&world, web, (struct act) { .exe = "/usr/bin/id", .cgroup = cases[i].cgroup });
+		assert_context(inside, CONTEXT_JOB, "app", cases[i].container);
+		assert_context(become(&world, inside, (struct act) { .exe = "/usr/bin/ls" }), CONTEXT_JOB, "app",
+			       cases[i].container);
+	}
+	end(&world);
+}
+
+static void a_unit_in_a_container_is_no_change_of_the_host(void **state)
+{
+	struct world world;
+	struct process *unit;
+
+	(void)state;
+	begin(&world, false);
+	unit = start(&world, boot(&world),
+		     (struct act) { .exe = "/usr/bin/x",
+				    .cgroup = DOCKER "/system.slice/chef-client.service",
+				    .pid_namespace = 2,
+				    .namespace_pid = 1 });
+	assert_int_not_equal(unit->context->context.kind, CONTEXT_CHANGE);
+	unit = start(&world, unit,
+		     (struct act) { .exe = "/usr/bin/y", .cgroup = DOCKER "/system.slice/puppet.service" });
+	assert_int_not_equal(unit->context->context.kind, CONTEXT_CHANGE);
+	end(&world);
+}
+
+static void services_are_named_by_patterns_too(void **state)
+{
+	static const struct {
+		const char *pattern, *name;
+		bool fits;
+	} cases[] = {
+		{ "web", "web", true },
+		{ "web", "webs", false },
+		{ "app.*.js", "app.3f2a9c.js", true },
+		{ "app.*.js", "app.3f2a9c.js.map", false },
+		{ "app.*.js", "app.js", false },
+		{ "*", "web", true },
+		{ "w*b*", "wabbb", true },
+		{ "w?b", "web", false },
+	};
+	struct world world;
+	struct process *init;
+
+	(void)state;
+	begin(&world, false);
+	init = boot(&world);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		char pattern[32], exe[64], **owned = world.contexts.services;
+		char *names[] = { pattern, NULL };
+		struct process *process;
+
+		(void)snprintf(pattern, sizeof(pattern), "%s", cases[i].pattern);
+		(void)snprintf(exe, sizeof(exe), "/srv/%s", cases[i].name);
+		world.contexts.services = names;
+		world.contexts.service_count = 1;
+		process = start(&world, init, (struct act) { .exe = exe, .cgroup = "/" });
+		world.contexts.services = owned;
+		world.contexts.service_count = 0;
+		assert_context(process, cases[i].fits ? CONTEXT_SERVICE : CONTEXT_BOOT,
+			       cases[i].fits ? cases[i].name : "", "");
+	}
+	end(&world);
+}
+
+static void a_shell_at_a_console_without_a_login_is_a_session(void **state)
+{
+	struct world world;
+	struct process *init;
+
+	(void)state;
+	begin(&world, false);
+	init = boot(&world);
+	assert_context(start(&world, init, (struct act) { .exe = "/usr/bin/bash", .cgroup = "/", .tty = 4 }),
+		       CONTEXT_SESSION, "root", "");
+	assert_context(start(&world, init,
+			     (struct act) { .exe = "/usr/bin/busybox", .arguments = "-sh", .cgroup = "/", .tty = 4 }),
+		       CONTEXT_SESSION, "root", "");
+	/* not without a terminal, not what runs a script, and not what anyone started */
+	assert_context(start(&world, init, (struct act) { .exe = "/usr/bin/bash", .cgroup = "/" }), CONTEXT_BOOT, "",
+		       "");
+	assert_context(
+		start(&world, init,
+		      (struct act) { .exe = "/usr/bin/dash", .arguments = "sh /etc/rc", .cgroup = "/", .tty = 4 }),
+		CONTEXT_BOOT, "", "");
+	assert_context(start(&world,
+			     start(&world, init, (struct act) { .exe = "/usr/bin/x", .cgroup = "/", .uid = NOBODY }),
+			     (struct act) { .exe = "/usr/bin/bash", .tty = 136 }),
+		       CONTEXT_BOOT, "", "");
+	end(&world);
+	begin(&world, true);
+	init = start(&world, boot(&world), (struct act) { .exe = "/usr/bin/make", .from_outside = true });
+	assert_context(start(&world, init, (struct act) { .exe = "/usr/bin/bash", .tty = 136 }), CONTEXT_HARNESS, "",
+		       "");
+	end(&world);
+}
+
+static void an_init_is_told_by_the_executable(void **state)
+{
+	static const struct {
+		const char *exe, *called, *arguments;
+		bool init;
+	} cases[] = {
+		{ "/usr/lib/systemd/systemd", "/sbin/init", "/sbin/init", true },
+		{ "/sbin/init", "/sbin/init", "init [2]", true },
+		{ "/usr/bin/busybox", "/sbin/init", "init", true },
+		{ "/usr/bin/web", "/sbin/init", "/sbin/init", false },
+		{ "/usr/bin/busybox", "/bin/httpd", "httpd", false },
+		{ "/tmp/systemd", "/tmp/systemd", "systemd", false },
+	};
+	struct world world;
+
+	(void)state;
+	begin(&world, false);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct context_node *node = NULL;
+		struct process *process = start(&world, NULL,
+						(struct act) { .exe = cases[i].exe,
+							       .called = cases[i].called,
+							       .arguments = cases[i].arguments,
+							       .cgroup = "/",
+							       .namespace_pid = 1 });
+
+		assert_int_equal(contexts_is_init(process->image), cases[i].init);
+		assert_context(process, CONTEXT_BOOT, "", "");
+		/* another first program that listens is a service */
+		assert_int_equal(contexts_found_listener(&world.contexts, process, &node) != NULL, !cases[i].init);
+		context_release(node);
+	}
+	end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -636,6 +1053,21 @@ int main(void)
 		cmocka_unit_test(a_unit_without_a_file_is_a_job_by_its_program),
 		cmocka_unit_test(who_listens_in_nobodys_charge_is_a_service),
 		cmocka_unit_test(what_a_command_starts_is_the_harness_until_it_is_a_service),
+		cmocka_unit_test(an_audit_session_that_a_service_gave_itself_is_no_login),
+		cmocka_unit_test(who_takes_logins_is_told_by_the_executable_and_is_roots),
+		cmocka_unit_test(a_shell_that_sshd_starts_for_a_person_is_a_login),
+		cmocka_unit_test(a_runtime_is_told_by_the_executable_and_is_roots),
+		cmocka_unit_test(a_runtime_that_goes_on_as_a_copy_in_memory_is_one),
+		cmocka_unit_test(a_scheduler_is_told_by_the_executable_and_is_roots),
+		cmocka_unit_test(a_start_script_is_one_that_the_kernel_opened_for_root),
+		cmocka_unit_test(a_root_of_its_own_is_as_a_container),
+		cmocka_unit_test(a_job_or_a_person_in_a_root_of_its_own_stays_one),
+		cmocka_unit_test(where_the_whole_host_is_in_a_chroot_that_is_no_sign),
+		cmocka_unit_test(a_cgroup_that_a_service_made_gives_it_no_rights),
+		cmocka_unit_test(a_unit_in_a_container_is_no_change_of_the_host),
+		cmocka_unit_test(services_are_named_by_patterns_too),
+		cmocka_unit_test(a_shell_at_a_console_without_a_login_is_a_session),
+		cmocka_unit_test(an_init_is_told_by_the_executable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
