@@ -47,9 +47,10 @@ struct {
 	__type(value, __u8);
 } scope_ids __weak SEC(".maps");
 
-/* By enum sombrero_loss; only grows. */
+/* By enum sombrero_loss; only grows. Mapped, so that to look costs user space nothing. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, SOMBRERO_LOSS_COUNT);
 	__type(key, __u32);
 	__type(value, __u64);

@@ -2,10 +2,14 @@
 /* Who a record is about: the process table as records and /proc fill it. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sensor/cgroup.h"
 #include "sensor/proc_priv.h"
 #include "sensor/sensor_priv.h"
+
+/* Doubts are raised no more often than this. */
+#define DOUBT_NS UINT64_C(1000000000)
 
 bool sensor_has(const struct sensor *sensor, const char *cgroup)
 {
@@ -51,6 +55,7 @@ void actor_become(struct sensor *sensor, struct process *process, const struct s
 	if (caller)
 		caller->references++;
 	set_ids(process, record);
+	process->doubt = sensor->doubt;
 	process_set_image(process, image);
 	process->in_scope = sensor_has(sensor, facts->cgroup);
 	if (process->in_scope || !process->context)
@@ -62,36 +67,44 @@ struct process *actor_add(struct sensor *sensor, uint32_t pid, uint64_t start_ns
 {
 	struct process *process = process_add(&sensor->table, pid, start_ns, parent);
 
-	if (!process)
+	if (process)
+		process->doubt = parent ? parent->doubt : sensor->doubt;
+	else
 		sensor->losses[LOSS_TABLE]++;
 	return process;
 }
 
-/* Asks /proc for a process that no record described. */
+static struct image_facts proc_image(const struct proc_facts *facts)
+{
+	return (struct image_facts) {
+		.exe = facts->exe,
+		.called = facts->called,
+		.cwd = facts->cwd,
+		.cgroup = facts->cgroup,
+		.argv = facts->argv,
+		.argv_size = facts->argv_size,
+		.argc = facts->argc,
+		.record_flags = facts->flags,
+	};
+}
+
+/* Asks /proc for a process that no record described. In a pid namespace of our own it can't say who has which pid. */
 static struct process *from_proc(struct sensor *sensor, uint32_t pid, uint64_t start_ns, unsigned depth)
 {
+	uint32_t number = proc_number(sensor->contexts.proc_namespace, pid, 0, 0);
 	struct proc_facts *facts = malloc(sizeof(*facts));
 	struct process *process = NULL, *parent = NULL;
 
-	if (!facts)
-		return NULL;
-	if (pid && !proc_read(pid, start_ns, facts)) {
-		const struct image_facts image = {
-			.exe = facts->exe,
-			.called = facts->called,
-			.cwd = facts->cwd,
-			.cgroup = facts->cgroup,
-			.argv = facts->argv,
-			.argv_size = facts->argv_size,
-			.argc = facts->argc,
-			.record_flags = facts->flags,
-		};
+	if (facts && number && !proc_read(number, start_ns, facts)) {
+		const struct image_facts image = proc_image(facts);
 
 		if (facts->record.parent_tgid && depth)
 			parent = actor_known(sensor, facts->record.parent_tgid, 0, depth - 1);
 		process = actor_add(sensor, pid, facts->record.header.start_ns, parent);
-		if (process)
+		if (process) {
+			process->start_slack_ns = start_ns ? 0 : proc_start_slack_ns();
 			actor_become(sensor, process, &facts->record, &image);
+		}
 	}
 	free(facts);
 	return process;
@@ -101,24 +114,106 @@ struct process *actor_known(struct sensor *sensor, uint32_t pid, uint64_t start_
 {
 	struct process *process = process_find(&sensor->table, pid, start_ns);
 
-	return process ? process : from_proc(sensor, pid, start_ns, depth);
+	if (!process)
+		return from_proc(sensor, pid, start_ns, depth);
+	if (start_ns) {
+		process->start_ns = start_ns;
+		process->start_slack_ns = 0;
+	}
+	return process;
 }
 
-/* Their hooks see the whole host. Of a scope's own processes the beginning was told, so a stranger is not of the scope. */
-static bool may_be_from_outside(const struct sensor *sensor, const struct sombrero_header *header)
+/* As far as can be told: a process may have written another title over its arguments, or gone to another directory. */
+static bool runs(const struct image *image, const struct image_facts *facts)
 {
-	return sensor->scope_count && (header->type == SOMBRERO_ACCEPT || header->type == SOMBRERO_CREDENTIALS);
+	struct image_facts as_started = *facts;
+	struct image *now;
+	bool same;
+
+	if (!image || strcmp(image->program.exe, facts->exe) || strcmp(image->program.called, facts->called))
+		return false;
+	as_started.cwd = image->cwd;
+	now = image_new(&as_started);
+	same = !now || now->program.script_kind == SCRIPT_NONE || now->program.script_kind == SCRIPT_UNKNOWN ||
+	       !strcmp(image->program.text, now->program.text);
+	image_release(now);
+	return same;
+}
+
+void actor_check(struct sensor *sensor, struct process *process, const struct sombrero_exec *record,
+		 const struct image_facts *facts)
+{
+	process->doubt = sensor->doubt;
+	if (!runs(process->image, facts))
+		actor_become(sensor, process, record, facts);
+}
+
+/* The process acts before it was looked at again with all the others. */
+static void look_again(struct sensor *sensor, struct process *process)
+{
+	uint32_t number = contexts_number(&sensor->contexts, process);
+	struct proc_facts *facts = malloc(sizeof(*facts));
+	uint64_t start_ns = process->start_slack_ns ? 0 : process->start_ns;
+
+	process->doubt = sensor->doubt;
+	if (facts && number && !proc_read(number, start_ns, facts) && facts->exe[0]) {
+		const struct image_facts image = proc_image(facts);
+
+		actor_check(sensor, process, &facts->record, &image);
+	} else {
+		sensor->losses[LOSS_DOUBT]++;
+	}
+	free(facts);
 }
 
 struct process *actor_find(struct sensor *sensor, const struct sombrero_header *header)
 {
 	struct process *process = actor_known(sensor, header->tgid, header->start_ns, EVENT_LINEAGE_MAX);
 
-	if (process || may_be_from_outside(sensor, header))
+	if (process) {
+		if (process->doubt != sensor->doubt && !process->dead && process->in_scope)
+			look_again(sensor, process);
 		return process;
+	}
 	sensor->losses[LOSS_UNKNOWN]++;
 	process = actor_add(sensor, header->tgid, header->start_ns, NULL);
-	if (process)
+	if (process) {
 		process->in_scope = true;
+		/* It is gone, or nobody can see it: its end may never be told. */
+		process_end(&sensor->table, process);
+	}
 	return process;
+}
+
+void actor_doubt(struct sensor *sensor, uint64_t time_ns)
+{
+	uint64_t lost = kernel_lost(sensor->kernel, SOMBRERO_LOSS_RING_FULL);
+
+	/* In a flood every record would raise a doubt, and to settle each would make the flood worse. */
+	if (lost == sensor->doubted_losses || time_ns - sensor->doubted_ns < DOUBT_NS)
+		return;
+	sensor->doubted_losses = lost;
+	sensor->doubted_ns = time_ns;
+	sensor->doubt++;
+}
+
+void actor_sweep(struct sensor *sensor, bool after_loss)
+{
+	struct process *process = sensor->table.oldest, *next;
+
+	for (; process; process = next) {
+		bool is_asked_for = after_loss ? process->doubt != sensor->doubt : !process->in_scope;
+		uint32_t number = contexts_number(&sensor->contexts, process);
+
+		/* To end one may free any of the dead. */
+		for (next = process->younger; next && next->dead;)
+			next = next->younger;
+		if (is_asked_for && !process->dead && number && !proc_exists(number, process->start_ns))
+			process_end(&sensor->table, process);
+	}
+}
+
+bool actor_is_self(const struct sensor *sensor, const struct process *process)
+{
+	return process->namespace_pid == (uint32_t)getpid() && process->pid_namespace == sensor->own_pid_namespace;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "sensor/cgroup.h"
+#include "sensor/proc_priv.h"
 #include "sensor/unit.h"
 
 /* So many services, units and containers are remembered before those without processes are let go. */
@@ -84,6 +85,7 @@ int contexts_init(struct contexts *contexts, const struct sensor_options *option
 		.changes = copy_list(options->changes, options->change_count),
 		.change_count = options->change_count,
 		.mount_namespace = own_namespace("/proc/self/ns/mnt"),
+		.proc_namespace = proc_namespace(),
 		.home_is_open = options->cgroup_count && !options->harness,
 	};
 	contexts->home = (struct home) {
@@ -118,8 +120,8 @@ static const char *home_root(const struct contexts *contexts, char out[32])
 	const struct home *home = &contexts->home;
 
 	out[0] = '\0';
-	if (home->pid && home->mount_namespace != contexts->mount_namespace)
-		(void)snprintf(out, 32, "/proc/%u/root", home->pid);
+	if (home->mount_namespace != contexts->mount_namespace)
+		(void)snprintf(out, 32, "/proc/%u/root", home->number);
 	return out;
 }
 
@@ -130,11 +132,16 @@ const char *contexts_login_user(const struct contexts *contexts, uint32_t uid)
 	return users_name(contexts->users, contexts->home.mount_namespace, home_root(contexts, root), uid);
 }
 
+uint32_t contexts_number(const struct contexts *contexts, const struct process *process)
+{
+	return proc_number(contexts->proc_namespace, process->pid, process->pid_namespace, process->namespace_pid);
+}
+
 const char *contexts_root(const struct contexts *contexts, const struct process *process, char out[32])
 {
 	out[0] = '\0';
 	if (process->mount_namespace && process->mount_namespace != contexts->mount_namespace)
-		(void)snprintf(out, 32, "/proc/%u/root", process->pid);
+		(void)snprintf(out, 32, "/proc/%u/root", contexts_number(contexts, process));
 	return out;
 }
 
@@ -812,7 +819,7 @@ void contexts_assign(struct contexts *contexts, struct process *process, const s
 	struct context_node *node = NULL;
 
 	if (process->in_scope)
-		contexts_set_home(contexts, &(struct home) { process->pid, process->pid_namespace,
+		contexts_set_home(contexts, &(struct home) { contexts_number(contexts, process), process->pid_namespace,
 							     process->mount_namespace, process->user_namespace });
 	look_at(contexts, process, origin, &situation);
 	for (size_t i = 0; i < COUNT(choices) && !node; i++)

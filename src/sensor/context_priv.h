@@ -13,7 +13,7 @@
 
 /* What a process must share to be at home in the scope, and not in a container. */
 struct home {
-	uint32_t pid; /* whose root has the host's files; 0: ours */
+	uint32_t number; /* in our /proc, of a process whose root has the host's files; 0: none that can be read */
 	uint32_t pid_namespace, mount_namespace, user_namespace;
 };
 
@@ -27,6 +27,7 @@ struct contexts {
 	size_t change_count;
 	bool harness;
 	uint32_t mount_namespace; /* ours */
+	uint32_t proc_namespace;  /* the pid namespace that our /proc shows */
 	struct home home;
 	bool home_is_open; /* nothing was in the scope yet: the first process in it says where home is */
 };
@@ -39,6 +40,9 @@ void contexts_set_home(struct contexts *contexts, const struct home *home);
 
 /* The name of who logged in, as the accounts at home have it: nobody else can choose that. */
 const char *contexts_login_user(const struct contexts *contexts, uint32_t uid);
+
+/* The number that our /proc has for the process; 0 where it shows it not. */
+uint32_t contexts_number(const struct contexts *contexts, const struct process *process);
 
 /* Below which directory the process's files lie: "" for ours, else /proc/PID/root, written into `out`. */
 const char *contexts_root(const struct contexts *contexts, const struct process *process, char out[32]);

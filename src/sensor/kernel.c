@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@
 struct kernel {
 	struct sensor_bpf *skeleton;
 	struct ring_buffer *ring;
+	const uint64_t *losses; /* the kernel's own counters, mapped */
 	struct bpf_link *link[LINKS_MAX];
 	unsigned link_count;
 	kernel_sink sink;
@@ -190,6 +192,17 @@ static int take_record(void *context, void *data, size_t size)
 	return ++kernel->taken >= KERNEL_RECORDS_AT_ONCE ? -EAGAIN : 0;
 }
 
+static int map_losses(struct kernel *kernel, struct error *error)
+{
+	void *at = mmap(NULL, SOMBRERO_LOSS_COUNT * sizeof(uint64_t), PROT_READ, MAP_SHARED,
+			bpf_map__fd(kernel->skeleton->maps.losses), 0);
+
+	if (at == MAP_FAILED)
+		return error_set(error, -errno, "can't map the counters of losses: %s", strerror(errno));
+	kernel->losses = at;
+	return 0;
+}
+
 static int start(struct kernel *kernel, const char *const *cgroups, size_t scope_count, size_t count, int *fd,
 		 struct error *error)
 {
@@ -197,6 +210,8 @@ static int start(struct kernel *kernel, const char *const *cgroups, size_t scope
 
 	if (!status)
 		status = load(kernel, scope_count, error);
+	if (!status)
+		status = map_losses(kernel, error);
 	if (!status && scope_count)
 		status = fill_scope(kernel, fd, count, error);
 	if (!status) {
@@ -248,6 +263,8 @@ void kernel_close(struct kernel *kernel)
 	for (unsigned i = 0; i < kernel->link_count; i++)
 		(void)bpf_link__destroy(kernel->link[i]);
 	ring_buffer__free(kernel->ring);
+	if (kernel->losses)
+		(void)munmap((void *)(uintptr_t)kernel->losses, SOMBRERO_LOSS_COUNT * sizeof(uint64_t));
 	sensor_bpf__destroy(kernel->skeleton);
 	free(kernel);
 }
@@ -344,16 +361,18 @@ static int program_info(const struct bpf_program *program, struct bpf_prog_info 
 	return bpf_obj_get_info_by_fd(bpf_program__fd(program), info, &size);
 }
 
+uint64_t kernel_lost(const struct kernel *kernel, enum sombrero_loss reason)
+{
+	return __atomic_load_n(&kernel->losses[reason], __ATOMIC_RELAXED);
+}
+
 void kernel_losses(const struct kernel *kernel, uint64_t counts[])
 {
-	int fd = bpf_map__fd(kernel->skeleton->maps.losses);
 	struct bpf_program *program;
 	struct bpf_prog_info info;
 
-	for (uint32_t i = 0; i < SOMBRERO_LOSS_COUNT; i++) {
-		if (bpf_map_lookup_elem(fd, &i, &counts[i]))
-			counts[i] = 0;
-	}
+	for (unsigned i = 0; i < SOMBRERO_LOSS_COUNT; i++)
+		counts[i] = kernel_lost(kernel, i);
 	counts[SOMBRERO_LOSS_COUNT] = 0;
 	bpf_object__for_each_program(program, kernel->skeleton->obj) {
 		if (!program_info(program, &info))

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "sensor/sensor.h"
+#include "sombrero/event.h"
 
 struct kernel;
 
@@ -29,6 +30,9 @@ int kernel_consume(struct kernel *kernel, int timeout_ms);
 /* Hands each process, then each socket that was there before, to the sink given at kernel_open. */
 int kernel_each_task(struct kernel *kernel);
 int kernel_each_socket(struct kernel *kernel);
+
+/* What was lost so far for one reason; as cheap as memory. */
+uint64_t kernel_lost(const struct kernel *kernel, enum sombrero_loss reason);
 
 /* What was lost so far, by enum sombrero_loss, and after those the programs' recursion misses. */
 #define KERNEL_LOSS_COUNT (SOMBRERO_LOSS_COUNT + 1)

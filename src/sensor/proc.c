@@ -87,11 +87,11 @@ static const char *base_name(const char *path)
 }
 
 /* A #! line puts the script's path, as called, among the first arguments of its interpreter. */
-static bool is_shebang(const struct proc_facts *facts)
+static bool is_shebang(const struct proc_facts *facts, const char *exe)
 {
 	const char *at = facts->argv, *end = facts->argv + facts->argv_size;
 
-	if (!facts->called[0] || !strcmp(base_name(facts->called), base_name(facts->exe)))
+	if (!facts->called[0] || !strcmp(base_name(facts->called), base_name(exe)))
 		return false;
 	for (int i = 0; at < end && i < 3; i++, at += strlen(at) + 1) {
 		if (i && !strcmp(at, facts->called))
@@ -100,7 +100,7 @@ static bool is_shebang(const struct proc_facts *facts)
 	return false;
 }
 
-void proc_read_image(uint32_t pid, struct proc_facts *facts)
+void proc_read_image(uint32_t pid, const char *exe, struct proc_facts *facts)
 {
 	facts->flags = 0;
 	facts->argc = 0;
@@ -111,7 +111,7 @@ void proc_read_image(uint32_t pid, struct proc_facts *facts)
 		facts->argc += !facts->argv[i];
 	read_link(pid, "cwd", facts->cwd, sizeof(facts->cwd));
 	read_called(pid, facts->called, sizeof(facts->called));
-	if (is_shebang(facts))
+	if (is_shebang(facts, exe))
 		facts->flags |= SOMBRERO_EXE_SHEBANG;
 }
 
@@ -131,10 +131,42 @@ static uint32_t read_namespace(uint32_t pid, const char *name)
 	return stat(path, &status) ? 0 : (uint32_t)status.st_ino;
 }
 
+uint32_t proc_namespace(void)
+{
+	uint32_t of_first = read_namespace(1, "pid"), own;
+	struct stat status;
+	char self[16] = "", pid[16];
+
+	if (of_first)
+		return of_first;
+	own = stat("/proc/self/ns/pid", &status) ? 0 : (uint32_t)status.st_ino;
+	if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
+		return 0;
+	(void)snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	return strcmp(self, pid) ? 0 : own;
+}
+
+uint32_t proc_number(uint32_t shown, uint32_t tgid, uint32_t pid_namespace, uint32_t namespace_pid)
+{
+	if (shown == PROC_FIRST_PID_NAMESPACE)
+		return tgid;
+	return shown && pid_namespace == shown ? namespace_pid : 0;
+}
+
+static uint64_t tick_ns(void)
+{
+	return UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+uint64_t proc_start_slack_ns(void)
+{
+	return tick_ns() - 1;
+}
+
 /* The fields of /proc/PID/stat behind the name, which may itself hold blanks and parentheses. */
 static int read_stat(uint32_t pid, uint64_t start_ns, struct sombrero_exec *record)
 {
-	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK), start, tick_ns = UINT64_C(1000000000) / ticks;
+	uint64_t start;
 	char text[1024], *after;
 	int tty;
 
@@ -144,12 +176,19 @@ static int read_stat(uint32_t pid, uint64_t start_ns, struct sombrero_exec *reco
 		   " %*c %" SCNu32 " %*d %*d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
 		   &record->parent_tgid, &tty, &start) != 3)
 		return -ESRCH;
-	if (start_ns && start_ns / tick_ns != start)
+	if (start_ns && start_ns / tick_ns() != start)
 		return -ESRCH;
-	record->header.start_ns = start_ns ? start_ns : start * tick_ns;
+	record->header.start_ns = start_ns ? start_ns : start * tick_ns();
 	record->tty_major = (uint32_t)tty >> 8 & 0xfff;
 	record->tty_minor = ((uint32_t)tty & 0xff) | ((uint32_t)tty >> 12 & 0xfff00);
 	return 0;
+}
+
+bool proc_exists(uint32_t number, uint64_t start_ns)
+{
+	struct sombrero_exec record;
+
+	return number && !read_stat(number, start_ns, &record);
 }
 
 static void read_status(uint32_t pid, struct sombrero_exec *record)
@@ -200,9 +239,44 @@ static void read_cgroup(uint32_t pid, char *out, size_t size)
 		(void)snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
+/* As the process's own root has it, like the paths in records. */
+static void strip_root(uint32_t pid, char *path)
+{
+	char root[SOMBRERO_PATH_MAX];
+	size_t size;
+
+	read_link(pid, "root", root, sizeof(root));
+	size = strlen(root);
+	if (size > 1 && !strncmp(path, root, size) && path[size] == '/')
+		memmove(path, path + size, strlen(path + size) + 1);
+}
+
+/* What readlink(2) says of a file that has no name any more, or never had one, is text behind it: that becomes a flag. */
+static uint32_t read_exe(uint32_t pid, char exe[SOMBRERO_PATH_MAX])
+{
+	static const char gone[] = " (deleted)", memfd[] = "/memfd:";
+	char path[64];
+	struct stat status;
+	size_t size;
+
+	read_link(pid, "exe", exe, SOMBRERO_PATH_MAX);
+	strip_root(pid, exe);
+	size = strlen(exe);
+	(void)snprintf(path, sizeof(path), "/proc/%" PRIu32 "/exe", pid);
+	if (size < sizeof(gone) || strcmp(exe + size - (sizeof(gone) - 1), gone) || stat(path, &status) ||
+	    status.st_nlink)
+		return 0;
+	exe[size - (sizeof(gone) - 1)] = '\0';
+	if (strncmp(exe, memfd, sizeof(memfd) - 1))
+		return SOMBRERO_EXE_DELETED;
+	memmove(exe, exe + 1, strlen(exe));
+	return SOMBRERO_EXE_MEMFD;
+}
+
 int proc_read(uint32_t pid, uint64_t start_ns, struct proc_facts *facts)
 {
 	struct sombrero_exec *record = &facts->record;
+	uint32_t exe_flags;
 	int status;
 
 	memset(record, 0, sizeof(*record));
@@ -217,8 +291,9 @@ int proc_read(uint32_t pid, uint64_t start_ns, struct proc_facts *facts)
 	record->pid_namespace = read_namespace(pid, "pid");
 	record->net_namespace = read_namespace(pid, "net");
 	record->user_namespace = read_namespace(pid, "user");
-	read_link(pid, "exe", facts->exe, sizeof(facts->exe));
 	read_cgroup(pid, facts->cgroup, sizeof(facts->cgroup));
-	proc_read_image(pid, facts);
+	exe_flags = read_exe(pid, facts->exe);
+	proc_read_image(pid, facts->exe, facts);
+	facts->flags |= exe_flags;
 	return 0;
 }

@@ -98,7 +98,7 @@ struct process *process_find(const struct process_table *table, uint32_t pid, ui
 {
 	struct process *process = table_find(&table->by_pid, hash_u64(pid), &pid);
 
-	if (process && start_ns && process->start_ns != start_ns)
+	if (process && start_ns && start_ns - process->start_ns > process->start_slack_ns)
 		return NULL;
 	return process;
 }
@@ -121,16 +121,17 @@ static void trim_dead(struct process_table *table)
 	}
 }
 
+/* A bounded walk: what lies behind was cut when the ancestor there was added, or is held by somebody who lives. */
 static void cut_long_lineage(struct process_table *table, struct process *process)
 {
 	struct process *ancestor = process;
 
-	for (unsigned depth = 0; ancestor; ancestor = ancestor->parent) {
-		if (++depth < PROCESS_LINEAGE_MAX || !ancestor->parent || !ancestor->parent->dead)
-			continue;
-		process_release(table, ancestor->parent);
-		ancestor->parent = NULL;
-	}
+	for (unsigned depth = 1; ancestor && depth < PROCESS_LINEAGE_MAX; depth++)
+		ancestor = ancestor->parent;
+	if (!ancestor || !ancestor->parent || !ancestor->parent->dead)
+		return;
+	process_release(table, ancestor->parent);
+	ancestor->parent = NULL;
 }
 
 static void inherit(struct process *process, struct process *parent)

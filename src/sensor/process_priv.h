@@ -46,8 +46,9 @@ struct context_node {
 struct process {
 	uint32_t pid, namespace_pid;
 	uint64_t start_ns;
-	struct process *parent; /* counted; NULL where unknown or cut */
-	struct image *image;    /* counted; NULL where nothing is known */
+	uint64_t start_slack_ns; /* it began at start_ns or up to so much later: /proc counts in ticks */
+	struct process *parent;  /* counted; NULL where unknown or cut */
+	struct image *image;     /* counted; NULL where nothing is known */
 	struct context_node *context;
 	struct sombrero_credentials credentials;
 	const char *user, *effective_user, *group; /* owned by the cache of names; NULL: not looked up yet */
@@ -55,6 +56,7 @@ struct process {
 	uint32_t tty_major, tty_minor;
 	uint32_t mount_namespace, pid_namespace, net_namespace, user_namespace;
 	unsigned references; /* by children, and by the table */
+	unsigned doubt;      /* the sensor's count of doubts when it last knew what this runs */
 	bool dead;
 	bool in_table; /* found by its pid; not so once another process has the pid */
 	bool in_scope;

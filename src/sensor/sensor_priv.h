@@ -18,8 +18,9 @@ enum {
 	LOSS_RECURSION = SOMBRERO_LOSS_COUNT,
 	LOSS_RECORD,  /* a record that is not as it should be */
 	LOSS_UNKNOWN, /* an event whose process nobody could describe any more */
-	LOSS_TABLE,   /* the process table had no room */
-	LOSS_MEMORY,  /* out of memory */
+	LOSS_DOUBT, /* after a loss it can't be told any more what a process runs: its events have what it ran before */
+	LOSS_TABLE, /* the process table had no room */
+	LOSS_MEMORY, /* out of memory */
 	LOSS_COUNT,
 };
 
@@ -53,6 +54,12 @@ struct sensor {
 	uint64_t looked[LOOKED_MAX];
 	unsigned looked_count;
 	uint64_t records, events;
+	unsigned doubt;          /* how often losses made doubtful what processes run; see struct process */
+	unsigned settled_doubt;  /* the doubt at which all processes were last looked at again */
+	uint64_t settle_ns;      /* not before then */
+	uint64_t doubted_losses; /* the losses of the last doubt, and its time */
+	uint64_t doubted_ns;
+	uint32_t own_pid_namespace;
 	char tty[32]; /* the name in the event that was last filled in */
 	struct snapshot snapshot;
 };
@@ -76,8 +83,24 @@ struct process *actor_add(struct sensor *sensor, uint32_t pid, uint64_t start_ns
  */
 struct process *actor_known(struct sensor *sensor, uint32_t pid, uint64_t start_ns, unsigned depth);
 
-/* Who a record is about, NULL for nobody of ours. One that nobody knows gets an entry without a program, and is counted. */
+/*
+ * Who a record is about. One that nobody knows gets an entry without a program, and is counted; NULL, counted too, where
+ * there is no room.
+ */
 struct process *actor_find(struct sensor *sensor, const struct sombrero_header *header);
+
+/* Records may have been lost by `time_ns`: then what processes run is looked up again as they are met. */
+void actor_doubt(struct sensor *sensor, uint64_t time_ns);
+
+/* Settles the doubt about one: it runs what `facts` say. */
+void actor_check(struct sensor *sensor, struct process *process, const struct sombrero_exec *record,
+		 const struct image_facts *facts);
+
+/* Ends those that are gone and whose ends nobody tells: strangers to the scope; after a loss, whom snapshot_again() missed. */
+void actor_sweep(struct sensor *sensor, bool after_loss);
+
+/* Is it this process of ours? */
+bool actor_is_self(const struct sensor *sensor, const struct process *process);
 
 /* It became what `facts` say: gives it its ids, its image and its context. */
 void actor_become(struct sensor *sensor, struct process *process, const struct sombrero_exec *record,
@@ -88,6 +111,9 @@ void snapshot_keep(struct sensor *sensor, const struct record *record);
 
 /* Reads processes and sockets, and places them; tells of them if that is wanted. What the sink returned, or a negative errno. */
 int snapshot_take(struct sensor *sensor, struct error *error);
+
+/* After a loss: finds the processes whose beginning was lost, and those that have become something else. */
+void snapshot_again(struct sensor *sensor);
 void snapshot_free(struct snapshot *snapshot);
 
 #endif

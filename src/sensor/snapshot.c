@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "sensor/proc_priv.h"
 #include "sensor/sensor_priv.h"
@@ -38,36 +37,61 @@ static void emit_existing(struct sensor *sensor, struct process *process)
 {
 	struct event event;
 
-	if (!sensor->existing || !process->in_scope || !process->image || process->pid == (uint32_t)getpid())
+	if (!sensor->existing || !process->in_scope || !process->image || actor_is_self(sensor, process))
 		return;
 	sensor_describe(sensor, process, EVENT_EXEC, process->start_ns, &event);
 	event.flags |= EVENT_FLAG_EXISTING | (process->image->flags & ~(uint32_t)EVENT_FLAG_SETID);
 	sensor_emit(sensor, process, &event);
 }
 
+static uint32_t task_number(const struct sensor *sensor, const struct sombrero_exec *task)
+{
+	return proc_number(sensor->contexts.proc_namespace, task->header.tgid, task->pid_namespace,
+			   task->namespace_pid);
+}
+
+/* What the kernel doesn't tell of a process in passing, /proc does. */
+static int read_image(const struct sensor *sensor, const struct sombrero_exec *task, struct proc_facts *facts,
+		      struct image_facts *image)
+{
+	struct record record;
+	int status = record_check(task, task->header.length, &record);
+
+	if (status < 0)
+		return status;
+	record_image(&record, image);
+	proc_read_image(task_number(sensor, task), image->exe, facts);
+	image->called = facts->called;
+	image->cwd = facts->cwd;
+	image->argv = facts->argv;
+	image->argv_size = facts->argv_size;
+	image->argc = facts->argc;
+	image->record_flags |= facts->flags;
+	return 0;
+}
+
 static void place_task(struct sensor *sensor, const struct sombrero_exec *task, struct proc_facts *facts)
 {
-	struct process *parent, *process;
-	struct record record;
+	struct process *process = process_find(&sensor->table, task->header.tgid, task->header.start_ns), *parent;
 	struct image_facts image;
 
-	if (process_find(&sensor->table, task->header.tgid, task->header.start_ns))
-		return; /* a record was faster, and knows better */
+	if (process) {
+		/* A record was faster, and knows better, unless others were lost. */
+		if (process->doubt == sensor->doubt || process->dead)
+			return;
+		if (process->in_scope && !read_image(sensor, task, facts, &image) && image.exe[0])
+			actor_check(sensor, process, task, &image);
+		process->doubt = sensor->doubt;
+		return;
+	}
 	/* The iterator need not have shown it: some kernels of virtual machines hide their init from BPF. */
 	parent = actor_known(sensor, task->parent_tgid, task->parent_start_ns, EVENT_LINEAGE_MAX);
 	process = actor_add(sensor, task->header.tgid, task->header.start_ns, parent);
-	if (!process || record_check(task, task->header.length, &record) < 0)
+	if (!process || read_image(sensor, task, facts, &image) < 0)
 		return;
-	record_image(&record, &image);
-	proc_read_image(task->header.tgid, facts);
-	image.called = facts->called;
-	image.cwd = facts->cwd;
-	image.argv = facts->argv;
-	image.argv_size = facts->argv_size;
-	image.argc = facts->argc;
-	image.record_flags |= facts->flags;
 	actor_become(sensor, process, task, &image);
-	emit_existing(sensor, process);
+	if (sensor->starting)
+		emit_existing(sensor, process);
 }
 
 static int by_start(const void *one, const void *other)
@@ -115,7 +139,7 @@ static void find_home_namespace(struct sensor *sensor)
 			first = task;
 	}
 	if (first)
-		contexts_set_home(&sensor->contexts, &(struct home) { first->header.tgid, first->pid_namespace,
+		contexts_set_home(&sensor->contexts, &(struct home) { task_number(sensor, first), first->pid_namespace,
 								      first->mount_namespace, first->user_namespace });
 }
 
@@ -125,6 +149,17 @@ void snapshot_free(struct snapshot *snapshot)
 		free(snapshot->task[i]);
 	free(snapshot->task);
 	*snapshot = (struct snapshot) { 0 };
+}
+
+void snapshot_again(struct sensor *sensor)
+{
+	int status = kernel_each_task(sensor->kernel);
+
+	if (!status)
+		status = place_all(sensor);
+	if (status == -ENOMEM)
+		sensor->losses[LOSS_MEMORY]++;
+	snapshot_free(&sensor->snapshot);
 }
 
 int snapshot_take(struct sensor *sensor, struct error *error)

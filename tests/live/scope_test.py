@@ -6,9 +6,13 @@
 import contextlib
 import os
 import pathlib
+import shutil
+import signal
 import socket
 import struct
+import tempfile
 import threading
+import time
 import unittest
 
 import tap
@@ -199,6 +203,125 @@ class Strangers(unittest.TestCase):
                 act.go()
                 act.end()
         self.assertEqual(sombrero.events, [])
+
+
+class Lost(unittest.TestCase):
+    """What the sensor says after records were lost: it knows that it can't know, and looks again."""
+
+    def setUp(self):
+        self.cgroup = Cgroup()
+        self.addCleanup(self.cgroup.remove)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sombrero-live-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.watch = Sombrero("--cgroup", self.cgroup.path)
+        self.addCleanup(self.watch.kill)
+
+    def run_program(self, *command, **options):
+        act = Act(self.cgroup, [str(each) for each in command], **options)
+        self.addCleanup(act.__exit__)
+        return act
+
+    def losses(self, reason):
+        return [each for each in self.watch.events if each["kind"] == "loss" and each["loss_reason"] == reason]
+
+    @contextlib.contextmanager
+    def ring_full(self):
+        """Nothing that is done here is recorded."""
+        storm = self.run_program(ACT, "connect-storm", "127.0.0.1", 9, 100_000)
+        storm.at("before")
+        self.watch.wait_for(storm.pid, "exec")
+        self.watch.process.send_signal(signal.SIGSTOP)
+        storm.go()
+        storm.end()
+        yield
+        self.watch.process.send_signal(signal.SIGCONT)
+        self.watch.wait(lambda: self.losses("ring full"), "no loss was told")
+        last = self.run_program(ACT, "nothing")
+        last.end()
+        self.watch.wait_for(last.pid, "exit")
+        time.sleep(2.5)  # it looks again within two seconds
+
+    def test_a_program_whose_start_was_lost(self):
+        copy = str(shutil.copy(ACT, self.folder / "other"))
+        act = self.run_program(ACT, "exec", copy, "connect", "udp", "127.0.0.1", 9)
+        act.at("before")
+        with self.ring_full():
+            act.go()
+            act.at("before")
+        act.go()
+        act.end()
+        (event,) = self.watch.wait_for(act.pid, "connect")
+        self.assertEqual((event["exe"], event["argv"][1:]), (copy, ["connect", "udp", "127.0.0.1", "9"]))
+        self.watch.wait_for(act.pid, "exit")
+
+    def test_a_program_that_did_not_change(self):
+        act = self.run_program(ACT, "connect", "udp", "127.0.0.1", 9)
+        act.at("before")
+        with self.ring_full():
+            pass
+        unknown = len(self.losses("program unknown after a loss"))  # the storm's
+        act.go()
+        act.end()
+        (event,) = self.watch.wait_for(act.pid, "connect")
+        self.assertEqual(event["exe"], ACT)
+        self.watch.stop()
+        self.assertEqual(len(self.losses("program unknown after a loss")), unknown)
+
+    def test_processes_whose_beginning_was_lost(self):
+        """The child's event makes the parent known too, whose end is then told."""
+        with self.ring_full():
+            parent = self.run_program(ACT, "fork-connect", "udp", "127.0.0.1", 9)
+            child = parent.at("before")
+        parent.go()
+        parent.end()
+        (event,) = self.watch.wait_for(child, "connect")
+        self.assertEqual(event["lineage"][0], {"pid": parent.pid, "program": ACT, "user": event["user"]})
+        self.watch.wait_for(child, "exit")
+        self.watch.wait_for(parent.pid, "exit")
+        self.assertEqual(self.losses("process unknown"), [])
+
+
+class PidNamespace(unittest.TestCase):
+    """The sensor in a pid namespace of its own, where /proc counts otherwise than the kernel's records."""
+
+    def setUp(self):
+        self.cgroup = Cgroup()
+        self.addCleanup(self.cgroup.remove)
+
+    def act(self, *command):
+        act = Act(self.cgroup, [str(each) for each in command])
+        self.addCleanup(act.__exit__)
+        return act
+
+    @staticmethod
+    def child_of(act):
+        return int(watch.read(act.pid, f"task/{act.pid}/children"))
+
+    def connects(self, *prefix):
+        act = self.act(*prefix, ACT, "connect", "udp", "127.0.0.1", 9)
+        act.at("before")
+        return act
+
+    def test_what_was_there_before_is_described_by_its_own_proc(self):
+        container = self.act("unshare", "--pid", "--fork", "--mount-proc", ACT, "pause")
+        self.assertEqual(container.at("here"), 1)
+        enter = ["nsenter", f"--target={self.child_of(container)}", "--pid", "--mount"]
+        inside, outside = self.connects(*enter), self.connects()
+        child = self.child_of(inside)
+        of = watch.truth(child)
+        sombrero = Sombrero("--cgroup", self.cgroup.path, prefix=enter)
+        self.addCleanup(sombrero.kill)
+        for act in (inside, outside):
+            act.go()
+            act.end()
+        (event,) = sombrero.wait_for(child, "connect")
+        names = ("pid", "namespace_pid", "exe", "called", "argv", "cwd", "cgroup", "user", "mount_namespace")
+        self.assertEqual({name: event[name] for name in names}, {name: of[name] for name in names})
+        # Nobody there can say what this one runs.
+        (event,) = sombrero.wait_for(outside.pid, "connect")
+        self.assertNotIn("exe", event)
+        container.go()
+        container.end()
 
 
 if __name__ == "__main__":

@@ -356,10 +356,10 @@ class Act:
 class Sombrero:
     """`sombrero watch --json` and what it has printed so far."""
 
-    def __init__(self, *arguments, environment=None):
+    def __init__(self, *arguments, environment=None, prefix=()):
         self.started_ns = time.time_ns()
         self.process = subprocess.Popen(
-            [SOMBRERO, "watch", "--json", *arguments],
+            [*prefix, SOMBRERO, "watch", "--json", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -59,6 +59,35 @@ static void a_reused_pid_is_another_process(void **state)
 	process_table_free(&table);
 }
 
+static void a_start_known_to_the_tick_fits_what_lies_in_the_tick(void **state)
+{
+	struct process_table table;
+	struct process *process;
+
+	(void)state;
+	process_table_init(&table);
+	process = add(&table, 7, 1000, NULL);
+	process->start_slack_ns = 9;
+	assert_ptr_equal(process_find(&table, 7, 1000), process);
+	assert_ptr_equal(process_find(&table, 7, 1009), process);
+	assert_null(process_find(&table, 7, 1010));
+	assert_null(process_find(&table, 7, 999));
+	process_table_free(&table);
+}
+
+static void a_chain_of_the_living_is_walked_no_further_than_needed(void **state)
+{
+	struct process_table table;
+	struct process *process = NULL;
+
+	(void)state;
+	process_table_init(&table);
+	for (uint32_t pid = 1; pid <= PROCESS_TABLE_MAX; pid++)
+		process = add(&table, pid, pid, process);
+	assert_int_equal(table.living, PROCESS_TABLE_MAX);
+	process_table_free(&table);
+}
+
 static void a_process_is_not_its_own_parent(void **state)
 {
 	struct process_table table;
@@ -204,6 +233,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_child_runs_what_its_parent_ran),
 		cmocka_unit_test(a_reused_pid_is_another_process),
+		cmocka_unit_test(a_start_known_to_the_tick_fits_what_lies_in_the_tick),
+		cmocka_unit_test(a_chain_of_the_living_is_walked_no_further_than_needed),
 		cmocka_unit_test(a_process_is_not_its_own_parent),
 		cmocka_unit_test(the_dead_explain_their_children),
 		cmocka_unit_test(the_dead_whom_nobody_needs_are_bounded),
