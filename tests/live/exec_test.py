@@ -655,6 +655,7 @@ class Exec(LiveTest):
         self.assertEqual(line[:3], ["at", "here", "1"])  # its own pid, as it sees it
         child = int(watch.read(act.pid, f"task/{act.pid}/children"))
         of = truth(child)
+        self.settle()  # names are read in its own root, as long as it is there
         self.finish(act)
         self.assertEqual(of["namespace_pid"], 1)
         event = self.only(child, "exec")

@@ -370,8 +370,9 @@ class OrdinaryDay(unittest.TestCase):
         wait_for_cron(new, old)
         terminal.end()
         time.sleep(0.5)
-        cls.days = {name: Day(sensor.stop()) for name, sensor in sensors.items()}
+        # Those who came later end first: what a person says of their events is told by the others'.
         cls.late = {name: sensor.stop() for name, sensor in late.items()}
+        cls.days = {name: Day(sensor.stop()) for name, sensor in sensors.items()}
         for name, day in cls.days.items():
             tap.note(f"events on the host {name}, by context and kind")
             for line in table(day.events):
