@@ -6,6 +6,7 @@ A test file calls isolate() first: its network is then its own, with a loopback 
 starts ends with it, even if it is killed.
 """
 
+import atexit
 import contextlib
 import ctypes
 import dataclasses
@@ -18,6 +19,7 @@ import pathlib
 import pwd
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -30,7 +32,21 @@ import unittest
 
 BUILD = pathlib.Path(os.environ.get("SOMBRERO_BUILD", pathlib.Path(__file__).parents[2] / "build-test"))
 SOMBRERO = str(BUILD / "src/sombrero")
-ACT = str(BUILD / "tests/live/act")
+
+
+def _within_reach(program):
+    """A copy where every user can run it, which a checkout below /root isn't. What a killed test left goes first."""
+    for old in pathlib.Path("/tmp").glob("sombrero-act-*"):
+        if not os.path.exists(f"/proc/{old.name.rpartition('-')[2]}"):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = pathlib.Path(f"/tmp/sombrero-act-{os.getpid()}")
+    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return shutil.copy(program, folder / program.name)
+
+
+ACT = str(_within_reach(BUILD / "tests/live/act"))
 PYTHON = "/usr/bin/python3"
 PATIENCE = 20  # seconds; what should come comes within milliseconds
 CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER = 0x20000, 0x40000000, 0x20000000, 0x10000000
