@@ -18,6 +18,23 @@ static inline struct buffer grammar_fixed(char *data, size_t size)
 	return (struct buffer) { .data = data, .capacity = size, .maximum = size };
 }
 
+/* A part of a line. */
+struct word {
+	const char *text;
+	size_t size; /* 0: missing */
+};
+
+bool word_is(struct word word, const char *other);
+
+/* What is expected where nothing more is. */
+#define GRAMMAR_LINE_END "the end of the line"
+
+/* The most words that an object has. */
+#define GRAMMAR_OBJECT_WORDS_MAX 3
+
+/* NULL, or what belongs at *at in a word. */
+const char *grammar_word_fault(const char *text, size_t size, size_t *at);
+
 /* "tcp", "udp", "sctp", "dccp"; NULL for a protocol that is written as its number. */
 const char *grammar_protocol_name(unsigned protocol);
 
