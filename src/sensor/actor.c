@@ -130,7 +130,8 @@ static bool runs(const struct image *image, const struct image_facts *facts)
 	struct image *now;
 	bool same;
 
-	if (!image || strcmp(image->program.exe, facts->exe) || strcmp(image->program.called, facts->called))
+	same = image && !strcmp(image->program.exe, facts->exe) && !strcmp(image->program.called, facts->called);
+	if (!same)
 		return false;
 	as_started.cwd = image->cwd;
 	now = image_new(&as_started);

@@ -28,7 +28,7 @@
 struct kernel {
 	struct sensor_bpf *skeleton;
 	struct ring_buffer *ring;
-	const uint64_t *losses; /* the kernel's own counters, mapped */
+	uint64_t *losses; /* the kernel's own counters, mapped */
 	struct bpf_link *link[LINKS_MAX];
 	unsigned link_count;
 	kernel_sink sink;
@@ -194,11 +194,12 @@ static int take_record(void *context, void *data, size_t size)
 
 static int map_losses(struct kernel *kernel, struct error *error)
 {
-	void *at = mmap(NULL, SOMBRERO_LOSS_COUNT * sizeof(uint64_t), PROT_READ, MAP_SHARED,
-			bpf_map__fd(kernel->skeleton->maps.losses), 0);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as in fill_scope() */
+	int fd = bpf_map__fd(kernel->skeleton->maps.losses);
+	void *at = mmap(NULL, SOMBRERO_LOSS_COUNT * sizeof(uint64_t), PROT_READ, MAP_SHARED, fd, 0);
 
 	if (at == MAP_FAILED)
-		return error_set(error, -errno, "can't map the counters of losses: %s", strerror(errno));
+		return error_set(error, failed(), "can't map the counters of losses: %s", strerror(errno));
 	kernel->losses = at;
 	return 0;
 }
@@ -264,7 +265,7 @@ void kernel_close(struct kernel *kernel)
 		(void)bpf_link__destroy(kernel->link[i]);
 	ring_buffer__free(kernel->ring);
 	if (kernel->losses)
-		(void)munmap((void *)(uintptr_t)kernel->losses, SOMBRERO_LOSS_COUNT * sizeof(uint64_t));
+		(void)munmap(kernel->losses, SOMBRERO_LOSS_COUNT * sizeof(uint64_t));
 	sensor_bpf__destroy(kernel->skeleton);
 	free(kernel);
 }

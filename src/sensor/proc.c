@@ -143,7 +143,7 @@ uint32_t proc_namespace(void)
 	if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
 		return 0;
 	(void)snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	return strcmp(self, pid) ? 0 : own;
+	return !strcmp(self, pid) ? own : 0;
 }
 
 uint32_t proc_number(uint32_t shown, uint32_t tgid, uint32_t pid_namespace, uint32_t namespace_pid)
@@ -184,11 +184,11 @@ static int read_stat(uint32_t pid, uint64_t start_ns, struct sombrero_exec *reco
 	return 0;
 }
 
-bool proc_exists(uint32_t number, uint64_t start_ns)
+bool proc_exists(uint32_t pid, uint64_t start_ns)
 {
 	struct sombrero_exec record;
 
-	return number && !read_stat(number, start_ns, &record);
+	return pid && !read_stat(pid, start_ns, &record);
 }
 
 static void read_status(uint32_t pid, struct sombrero_exec *record)
@@ -230,7 +230,7 @@ static void read_cgroup(uint32_t pid, char *out, size_t size)
 
 	out[0] = '\0';
 	(void)read_file(pid, "cgroup", text, sizeof(text));
-	if (strncmp(line, "0::", 3))
+	if (strncmp(line, "0::", 3) != 0)
 		line = strstr(text, "\n0::");
 	if (!line)
 		return;
@@ -257,17 +257,19 @@ static uint32_t read_exe(uint32_t pid, char exe[SOMBRERO_PATH_MAX])
 	static const char gone[] = " (deleted)", memfd[] = "/memfd:";
 	char path[64];
 	struct stat status;
+	bool is_gone;
 	size_t size;
 
 	read_link(pid, "exe", exe, SOMBRERO_PATH_MAX);
 	strip_root(pid, exe);
 	size = strlen(exe);
 	(void)snprintf(path, sizeof(path), "/proc/%" PRIu32 "/exe", pid);
-	if (size < sizeof(gone) || strcmp(exe + size - (sizeof(gone) - 1), gone) || stat(path, &status) ||
-	    status.st_nlink)
+	is_gone = size >= sizeof(gone) && !strcmp(exe + size - (sizeof(gone) - 1), gone) && !stat(path, &status) &&
+		  !status.st_nlink;
+	if (!is_gone)
 		return 0;
 	exe[size - (sizeof(gone) - 1)] = '\0';
-	if (strncmp(exe, memfd, sizeof(memfd) - 1))
+	if (strncmp(exe, memfd, sizeof(memfd) - 1) != 0)
 		return SOMBRERO_EXE_DELETED;
 	memmove(exe, exe + 1, strlen(exe));
 	return SOMBRERO_EXE_MEMFD;

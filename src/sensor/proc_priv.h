@@ -36,16 +36,16 @@ uint32_t proc_number(uint32_t shown, uint32_t tgid, uint32_t pid_namespace, uint
 /* How much later than /proc says a process may have begun. */
 uint64_t proc_start_slack_ns(void);
 
-/* Is there a process of that number that began at `start_ns`, to the clock tick? */
-bool proc_exists(uint32_t number, uint64_t start_ns);
+/* Is there a process of that pid, as /proc counts, that began at `start_ns`, to the clock tick? */
+bool proc_exists(uint32_t pid, uint64_t start_ns);
 
 /* Arguments, directory, and path as called, of a process that runs `exe`. What can't be read is empty. */
-void proc_read_image(uint32_t number, const char *exe, struct proc_facts *facts);
+void proc_read_image(uint32_t pid, const char *exe, struct proc_facts *facts);
 
 /*
  * Everything. `start_ns` (0: any) must fit to the clock tick. 0, or -ESRCH where it is not that process or no longer there.
- * Pids in the record are as /proc counts them.
+ * Pids, `pid` and those in the record, are as /proc counts them.
  */
-int proc_read(uint32_t number, uint64_t start_ns, struct proc_facts *facts);
+int proc_read(uint32_t pid, uint64_t start_ns, struct proc_facts *facts);
 
 #endif
