@@ -93,8 +93,9 @@ class Evasion(unittest.TestCase):
         return [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{\"finding\"")]
 
     def deeds(self, findings, program):
+        """By the event: in a model's line the folder's name may be a pattern."""
         return [(finding["context"]["kind"], finding["context"]["name"]) for finding in findings
-                if any(line["kind"] == "exec" and line["program"] == program for line in finding["behaviours"])]
+                if finding["event"]["program"] == program and any(line["kind"] == "exec" for line in finding["behaviours"])]
 
     def assert_reported(self, escape, *, program=None, **options):
         """The deed is found, and said to be the service's."""
