@@ -300,6 +300,16 @@ class FakeHost:
             self.network("nc", "-z", "127.0.0.1", "22"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, check=False).returncode, seconds)
 
+    def running(self):
+        """The names of the processes that run there."""
+        def read(path):
+            try:
+                return path.read_text().split()
+            except OSError:
+                return []  # it has ended
+        pids = [pid for tasks in self.cgroup.rglob("cgroup.procs") for pid in read(tasks)]
+        return {word for pid in pids for word in read(pathlib.Path(f"/proc/{pid}/comm"))}
+
     def close(self):
         remove_cgroup(self.cgroup)
         if self._launcher:
