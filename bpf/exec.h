@@ -103,4 +103,26 @@ static __always_inline void exec_file(struct sombrero_exec *record, struct path_
 	}
 }
 
+/* A process as it is now: its executable and its cgroup, as far as the kernel knows. Returns the record's size. */
+static __always_inline __u32 exec_task(struct exec_scratch *scratch, __u16 type, const struct task_struct *task)
+{
+	struct sombrero_exec *record = &scratch->record;
+	struct file *file = task->mm->exe_file;
+	struct path_walk walk;
+	__u32 offset = 0;
+
+	exec_fixed(record, type, task);
+	if (task->flags & PF_FORKNOEXEC)
+		record->header.flags |= SOMBRERO_EXE_INHERITED;
+	__builtin_memset(record->size, 0, sizeof(record->size));
+	if (file) {
+		exec_file(record, &walk, &scratch->path, file, task);
+		offset += record->size[SOMBRERO_STRING_EXE] = exec_add_path(scratch, offset, &walk);
+		cgroup_resolve(&walk, &scratch->path, task);
+		offset += record->size[SOMBRERO_STRING_CGROUP] = exec_add_path(scratch, offset, &walk);
+	}
+	record->header.length = sizeof(*record) + offset;
+	return sizeof(*record) + offset;
+}
+
 #endif

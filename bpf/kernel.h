@@ -247,6 +247,7 @@ struct bpf_iter__task_file {
 
 /* Constants of the kernel that no header for user space has. */
 #define PF_KTHREAD         0x00200000U
+#define PF_FORKNOEXEC      0x00000040U
 #define SIGNAL_GROUP_EXIT  0x00000004U
 #define SOCK_BINDPORT_LOCK 8
 #define S_IFMT             00170000

@@ -22,13 +22,16 @@ struct {
 static __always_inline struct sombrero_net *net_begin(__u16 type)
 {
 	struct sombrero_net *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	const struct task_struct *task;
 
 	if (!record) {
 		lose(SOMBRERO_LOSS_RING_FULL);
 		return NULL;
 	}
 	__builtin_memset(record, 0, sizeof(*record));
-	header_fill(&record->header, type, sizeof(*record), bpf_get_current_task_btf());
+	task = bpf_get_current_task_btf();
+	header_fill(&record->header, type, sizeof(*record), task);
+	record->net_namespace = task->nsproxy->net_ns->ns.inum;
 	return record;
 }
 
@@ -52,6 +55,28 @@ static __always_inline __u8 put_address(__u8 to[16], const __u32 from[4], __u8 f
 	words[0] = family == AF_INET ? from[0] : from[3];
 	words[1] = words[2] = words[3] = 0;
 	return AF_INET;
+}
+
+/* This side, which is nothing yet where a socket was not bound. */
+static __always_inline void put_local(struct sombrero_net *record, struct bpf_sock *sk)
+{
+	__u32 local[4] = { 0 };
+
+	if (!sk)
+		return;
+	record->local_port = sk->src_port;
+	if (sk->family == AF_INET6) {
+		local[0] = sk->src_ip6[0];
+		local[1] = sk->src_ip6[1];
+		local[2] = sk->src_ip6[2];
+		local[3] = sk->src_ip6[3];
+		/* An IPv6 socket that is bound to no address reaches IPv4 from no address. */
+		if (record->family == AF_INET6 || is_mapped(local))
+			put_address(record->local, local, AF_INET6);
+	} else {
+		local[0] = sk->src_ip4;
+		put_address(record->local, local, AF_INET);
+	}
 }
 
 static __always_inline bool is_datagram(__u32 protocol)
@@ -89,8 +114,7 @@ static __always_inline int report_address(struct bpf_sock_addr *ctx, __u16 type,
 	record->family = put_address(record->remote, remote, family);
 	record->remote_port = bpf_ntohs(ctx->user_port);
 	record->cookie = bpf_get_socket_cookie(ctx);
-	if (ctx->sk)
-		record->local_port = ctx->sk->src_port;
+	put_local(record, ctx->sk);
 	if (type == SOMBRERO_ACCEPT)
 		record->header.flags = SOMBRERO_NET_ASKED;
 	bpf_ringbuf_submit(record, wakeup());
@@ -257,18 +281,22 @@ static __always_inline void report_listen(struct sock *sk)
 	const struct task_struct *task = bpf_get_current_task_btf();
 	struct socket_state *state;
 	struct sombrero_net *record;
+	bool inside = in_scope();
 
-	if (!in_scope())
+	if (!inside && !is_init(task))
 		return;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (state) {
-		state->flags |= SOCKET_LISTENER;
+		/* Whatever else this socket has been: one that was accepted can listen, too. */
+		state->flags = (state->flags & SOCKET_ASKED) | SOCKET_LISTENER | (inside ? 0 : SOCKET_OUTSIDE);
 		state->listener_tgid = task->tgid;
 		state->listener_start_ns = task->group_leader->start_boottime;
 		state->listener_cookie = bpf_get_socket_cookie(sk);
 	} else {
 		lose(SOMBRERO_LOSS_STORAGE);
 	}
+	if (!inside)
+		return;
 	credentials_check(task);
 	record = net_begin(SOMBRERO_LISTEN);
 	if (!record)
@@ -309,14 +337,18 @@ int BPF_PROG(on_state, struct sock *sk, int before, int now)
 	if (now != TCP_CLOSE && !(before == TCP_SYN_RECV && now == TCP_ESTABLISHED))
 		return 0;
 	/* What ends before it is established was never accepted: a handshake given up, or its copy on another CPU. */
-	if (now == TCP_CLOSE && (before == TCP_LISTEN || before == TCP_SYN_RECV))
+	if (now == TCP_CLOSE && before == TCP_SYN_RECV)
 		return 0;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!state || !(state->flags & SOCKET_LISTENER) || state->flags & SOCKET_REPORTED)
+	if (!state || !(state->flags & SOCKET_LISTENER))
 		return 0;
 	/* One that is closed without having been read or accepted was reported by nobody yet. */
-	if (now == TCP_CLOSE || !bpf_map_lookup_elem(&shared_listeners, &state->listener_cookie))
+	if (before != TCP_LISTEN && !(state->flags & (SOCKET_REPORTED | SOCKET_OUTSIDE)) &&
+	    (now == TCP_CLOSE || !bpf_map_lookup_elem(&shared_listeners, &state->listener_cookie)))
 		report_arrival(sk, state);
+	/* The same socket can begin again, as a client. */
+	if (now == TCP_CLOSE)
+		state->flags &= ~SOCKET_LISTENER;
 	return 0;
 }
 
@@ -336,25 +368,34 @@ static __always_inline void report_taken(const struct sock *sk, bool typed, stru
 	bpf_ringbuf_submit(record, wakeup());
 }
 
-/* The first data that is read from a connection shows who really serves it. */
+/* The current process has this connection in its hands: who that is shows who really serves it. */
+static __always_inline void note_taken(const struct sock *sk, bool typed, struct socket_state *state, bool inside)
+{
+	bool other = state->listener_tgid != (__u32)(bpf_get_current_pid_tgid() >> 32);
+	__u8 yes = 1;
+
+	state->flags |= SOCKET_READ;
+	if (!inside)
+		return;
+	if (other)
+		bpf_map_update_elem(&shared_listeners, &state->listener_cookie, &yes, BPF_ANY);
+	if (other || !(state->flags & (SOCKET_REPORTED | SOCKET_OUTSIDE)))
+		report_taken(sk, typed, state);
+}
+
+static __always_inline bool is_untaken(const struct socket_state *state)
+{
+	return state && state->flags & SOCKET_LISTENER && !(state->flags & SOCKET_READ);
+}
+
+/* The first data that is read from a connection. */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_read, struct sock *sk)
 {
 	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	__u8 yes = 1;
-	bool other;
 
-	if (!state || !(state->flags & SOCKET_LISTENER) || state->flags & SOCKET_READ)
-		return 0;
-	state->flags |= SOCKET_READ;
-	if (!in_scope())
-		return 0;
-	other = state->listener_tgid != (__u32)(bpf_get_current_pid_tgid() >> 32);
-	if (other)
-		bpf_map_update_elem(&shared_listeners, &state->listener_cookie, &yes, BPF_ANY);
-	if (!other && state->flags & SOCKET_REPORTED)
-		return 0;
-	report_taken(sk, true, state);
+	if (is_untaken(state))
+		note_taken(sk, true, state, in_scope());
 	return 0;
 }
 
@@ -371,10 +412,9 @@ int on_release(struct bpf_sock *ctx)
 	if (ctx->protocol != IPPROTO_TCP)
 		return ALLOW;
 	state = bpf_sk_storage_get(&sockets, ctx, NULL, 0);
-	if (!state || !(state->flags & SOCKET_LISTENER) || state->flags & SOCKET_REPORTED)
-		return ALLOW;
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
-		report_taken(sk, false, state);
+	/* Before 6.2 no cgroup program may ask in_scope(). */
+	if (is_untaken(state) && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
+		note_taken(sk, false, state, task_in_scope(bpf_get_current_task_btf()));
 	return ALLOW;
 }
 

@@ -10,8 +10,7 @@
 
 #define NAME_LIMIT 255
 /* A path of 4,095 bytes has at most this many components, and each mount crossed costs a step. */
-#define PATH_STEPS   2304
-#define CGROUP_STEPS 64
+#define PATH_STEPS 2304
 
 /* A path while it is made: text[start] … text[SOMBRERO_PATH_MAX - 1], which is NUL. */
 struct path_buffer {
@@ -132,13 +131,6 @@ static __always_inline bool is_chrooted(const struct task_struct *task)
 		mount = up;
 	}
 	return true;
-}
-
-static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
-{
-	if (bpf_core_field_exists(struct kernfs_node, parent))
-		return BPF_CORE_READ(node, parent);
-	return BPF_CORE_READ((struct kernfs_node___new *)node, __parent);
 }
 
 static long cgroup_step(__u32 index, struct path_walk *walk)

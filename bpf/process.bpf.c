@@ -86,6 +86,30 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	return 0;
 }
 
+struct move_scratch {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct exec_scratch);
+};
+struct move_scratch move_scratch SEC(".maps"), fork_scratch SEC(".maps");
+
+/* `task` is in the cgroup where it is now, and was not before. */
+static __always_inline void report_move(void *scratches, const struct task_struct *task)
+{
+	struct exec_scratch *scratch;
+	__u32 zero = 0, size;
+
+	scratch = bpf_map_lookup_elem(scratches, &zero);
+	if (!scratch) {
+		lose(SOMBRERO_LOSS_SCRATCH);
+		return;
+	}
+	size = exec_task(scratch, SOMBRERO_MOVE, task);
+	if (size <= sizeof(scratch->record) + EXEC_TAIL_MAX && bpf_ringbuf_output(&ring, scratch, size, wakeup()))
+		lose(SOMBRERO_LOSS_RING_FULL);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -93,7 +117,10 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	struct sombrero_fork *record;
 	__u32 tgid = child->tgid;
 
-	if (tgid != (__u32)child->pid || child->flags & PF_KTHREAD || !in_scope())
+	if (tgid != (__u32)child->pid || child->flags & PF_KTHREAD)
+		return 0;
+	/* A child can begin in another cgroup than its parent's: CLONE_INTO_CGROUP. */
+	if (child->cgroups == parent->cgroups ? !in_scope() : !task_in_scope(child))
 		return 0;
 	credentials_check(parent);
 	credentials_read(&credentials, child);
@@ -110,6 +137,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	record->login_uid = child->loginuid.val;
 	record->session_id = child->sessionid;
 	bpf_ringbuf_submit(record, wakeup());
+	if (child->cgroups != parent->cgroups)
+		report_move(&fork_scratch, child);
 	return 0;
 }
 
@@ -135,6 +164,28 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	record->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->exit_code;
 	record->padding = 0;
 	bpf_ringbuf_submit(record, wakeup());
+	return 0;
+}
+
+/*
+ * A process is moved to another cgroup, perhaps into the scope or out of it. Told by the mover, whose scope doesn't
+ * matter; `to` may belong to a hierarchy of version 1, which is none of ours.
+ */
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(on_move, struct cgroup *to, const char *path, struct task_struct *task, bool whole_process)
+{
+	struct sombrero_credentials credentials;
+	__u32 tgid = task->tgid;
+
+	if (task->cgroups->dfl_cgrp != to || task->pid != task->tgid || task->flags & PF_KTHREAD)
+		return 0;
+	if (task_in_scope(task)) {
+		credentials_read(&credentials, task);
+		bpf_map_update_elem(&processes, &tgid, &credentials, BPF_NOEXIST);
+	} else if (bpf_map_delete_elem(&processes, &tgid)) {
+		return 0;
+	}
+	report_move(&move_scratch, task);
 	return 0;
 }
 

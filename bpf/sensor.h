@@ -6,16 +6,12 @@
 #ifndef BPF_SENSOR_H
 #define BPF_SENSOR_H
 
-#include "kernel.h"
+#include "scope.h"
 
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #include "sombrero/event.h"
-
-#define SCOPE_MAX 64
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -31,22 +27,6 @@ struct {
 	__type(value, struct sombrero_credentials);
 } processes __weak SEC(".maps");
 
-/* The cgroups whose subtrees are watched; unused when the whole host is. */
-struct {
-	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
-	__uint(max_entries, SCOPE_MAX);
-	__uint(key_size, 4);
-	__uint(value_size, 4);
-} scope __weak SEC(".maps");
-
-/* The same by their ids, for looking at others than the current task. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SCOPE_MAX);
-	__type(key, __u64);
-	__type(value, __u8);
-} scope_ids __weak SEC(".maps");
-
 /* By enum sombrero_loss; only grows. Mapped, so that to look costs user space nothing. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -59,8 +39,9 @@ struct {
 #define SOCKET_LISTENER 0x1U  /* set on a listener, and so on what it accepts */
 #define SOCKET_ASKED    0x2U  /* bound to a port that the program asked for */
 #define SOCKET_REPORTED 0x4U  /* this connection's accept was reported */
-#define SOCKET_READ     0x8U  /* somebody has read from this connection */
+#define SOCKET_READ     0x8U  /* somebody has read from this connection, or closed it */
 #define SOCKET_TRYING   0x10U /* bind(2) asked for a port, and has not succeeded yet */
+#define SOCKET_OUTSIDE  0x20U /* listener: held by an init outside the scope, which may hand it to a service inside */
 
 struct socket_state {
 	__u64 listener_start_ns;
@@ -77,9 +58,6 @@ struct {
 	__type(value, struct socket_state);
 } sockets __weak SEC(".maps");
 
-/* How many cgroups are in `scope`; 0: the whole host. Set before loading. */
-const volatile __u32 scope_count __weak = 0;
-
 static __always_inline void lose(__u32 reason)
 {
 	__u64 *count = bpf_map_lookup_elem(&losses, &reason);
@@ -93,17 +71,6 @@ static __always_inline bool is_raw(__u32 type, __u32 protocol)
 {
 	return type == SOCK_RAW || type == SOCK_PACKET ||
 	       (type == SOCK_DGRAM && (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6));
-}
-
-static __always_inline bool in_scope(void)
-{
-	if (!scope_count)
-		return true;
-	for (__u32 i = 0; i < SCOPE_MAX && i < scope_count; i++) {
-		if (bpf_current_task_under_cgroup(&scope, i) == 1)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -144,6 +111,14 @@ static __always_inline __u32 namespace_pid(const struct task_struct *task, __u32
 
 	*namespace = BPF_CORE_READ(own, ns, ns.inum);
 	return BPF_CORE_READ(own, nr);
+}
+
+/* The first process of a pid namespace, as it sees itself. */
+static __always_inline bool is_init(const struct task_struct *task)
+{
+	__u32 namespace;
+
+	return namespace_pid(task, &namespace) == 1;
 }
 
 /* For both records that have these fields. */

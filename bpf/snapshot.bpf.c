@@ -12,32 +12,6 @@ struct {
 	__type(value, struct exec_scratch);
 } task_scratch SEC(".maps");
 
-struct scope_walk {
-	struct kernfs_node *node;
-	bool inside;
-};
-
-static long scope_step(__u32 index, struct scope_walk *walk)
-{
-	struct kernfs_node *node = walk->node;
-	__u64 id = BPF_CORE_READ(node, id);
-
-	walk->inside = bpf_map_lookup_elem(&scope_ids, &id);
-	walk->node = kernfs_parent(node);
-	return walk->inside || !walk->node;
-}
-
-/* Of what is outside nothing is remembered in the kernel, so that none of its later steps makes a record. */
-static __always_inline bool task_in_scope(const struct task_struct *task)
-{
-	struct scope_walk walk = { .node = task->cgroups->dfl_cgrp->kn };
-
-	if (!scope_count)
-		return true;
-	bpf_loop(CGROUP_STEPS, scope_step, &walk, 0);
-	return walk.inside;
-}
-
 /* Its first thread does, while that has memory: a process goes on when its first thread has ended. */
 static __always_inline bool stands_for_process(const struct task_struct *task)
 {
@@ -51,32 +25,20 @@ int each_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct exec_scratch *scratch;
-	struct sombrero_exec *record;
-	struct path_walk walk;
-	struct file *file;
-	__u32 zero = 0, offset = 0;
+	__u32 zero = 0, size;
 
 	if (!task || !stands_for_process(task))
 		return 0;
 	scratch = bpf_map_lookup_elem(&task_scratch, &zero);
 	if (!scratch)
 		return 0;
-	record = &scratch->record;
-	exec_fixed(record, SOMBRERO_TASK, task);
-	__builtin_memset(record->size, 0, sizeof(record->size));
-	file = task->mm->exe_file;
-	if (file) {
-		exec_file(record, &walk, &scratch->path, file, task);
-		offset += record->size[SOMBRERO_STRING_EXE] = exec_add_path(scratch, offset, &walk);
-		cgroup_resolve(&walk, &scratch->path, task);
-		offset += record->size[SOMBRERO_STRING_CGROUP] = exec_add_path(scratch, offset, &walk);
-	}
-	if (offset > EXEC_TAIL_MAX)
+	size = exec_task(scratch, SOMBRERO_TASK, task);
+	if (size > sizeof(scratch->record) + EXEC_TAIL_MAX)
 		return 0;
-	record->header.length = sizeof(*record) + offset;
-	if (file && task_in_scope(task))
-		bpf_map_update_elem(&processes, &record->header.tgid, &record->credentials, BPF_NOEXIST);
-	bpf_seq_write(ctx->meta->seq, scratch, sizeof(*record) + offset);
+	if (size > sizeof(scratch->record) && task_in_scope(task)) /* no thread of the kernel's */
+		bpf_map_update_elem(&processes, &scratch->record.header.tgid, &scratch->record.credentials,
+				    BPF_NOEXIST);
+	bpf_seq_write(ctx->meta->seq, scratch, size);
 	return 0;
 }
 
@@ -113,22 +75,32 @@ static __always_inline __u16 socket_type(const struct sock *sk, __u16 family, bo
 	return 0;
 }
 
-/* So that what an old listener accepts from now on has a name, and what an old server sends is an answer. */
-static __always_inline void adopt(struct sock *sk, const struct sombrero_net *record)
+/*
+ * So that what an old listener accepts from now on has a name, and what an old server sends is an answer. A service in
+ * scope may have got its listener from an init outside of it.
+ */
+static __always_inline void adopt(struct sock *sk, const struct sombrero_net *record, const struct task_struct *task)
 {
-	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	bool inside = task_in_scope(task);
+	struct socket_state *state;
 
+	if (!inside && !is_init(task))
+		return;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!state) {
 		lose(SOMBRERO_LOSS_STORAGE);
 		return;
 	}
 	if (record->header.flags & SOMBRERO_NET_ASKED)
 		state->flags |= SOCKET_ASKED;
-	if (record->protocol == IPPROTO_TCP && !(state->flags & SOCKET_LISTENER)) {
+	if (record->protocol != IPPROTO_TCP)
+		return;
+	/* Seen for the first time, or held by somebody in scope for the first time. */
+	if (!(state->flags & SOCKET_LISTENER) || (inside && state->flags & SOCKET_OUTSIDE)) {
 		state->listener_tgid = record->header.tgid;
 		state->listener_start_ns = record->header.start_ns;
 		state->listener_cookie = record->cookie;
-		state->flags |= SOCKET_LISTENER;
+		state->flags = (state->flags & SOCKET_ASKED) | SOCKET_LISTENER | (inside ? 0 : SOCKET_OUTSIDE);
 	}
 }
 
@@ -162,8 +134,8 @@ int each_file(struct bpf_iter__task_file *ctx)
 			      (asked ? SOMBRERO_NET_ASKED : 0);
 	fill_sock(&record, sk, family);
 	record.cookie = bpf_get_socket_cookie(sk);
-	if (type == SOMBRERO_LISTEN && task_in_scope(task))
-		adopt(sk, &record);
+	if (type == SOMBRERO_LISTEN)
+		adopt(sk, &record, task);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;
 }

@@ -24,6 +24,7 @@ enum sombrero_type {
 	SOMBRERO_LISTEN,      /* struct sombrero_net: TCP LISTEN, or UDP bound to an asked port */
 	SOMBRERO_RAW,         /* struct sombrero_net: a raw or packet socket exists */
 	SOMBRERO_TASK,        /* struct sombrero_exec: a process that was there before the sensor */
+	SOMBRERO_MOVE,        /* struct sombrero_exec, as of a task: a process went to another cgroup */
 	SOMBRERO_TYPE_COUNT,
 };
 
@@ -47,6 +48,7 @@ struct sombrero_header {
 #define SOMBRERO_PATH_TRUNCATED  0x0040U /* one of the paths lost its beginning or its end */
 #define SOMBRERO_PATH_OUTSIDE    0x0080U /* the executable lies outside the process's root directory */
 #define SOMBRERO_EXE_CHROOT      0x2000U /* the process's root directory is not that of its mount namespace */
+#define SOMBRERO_EXE_INHERITED   0x4000U /* task, move: it was forked and has not called execve(2) */
 /* net */
 #define SOMBRERO_NET_IN_NAME   0x0100U /* accept: tgid is the listener, which need not be who reads */
 #define SOMBRERO_NET_BY_READER 0x0200U /* accept: tgid read from or closed a connection it inherited */

@@ -63,6 +63,27 @@ void actor_become(struct sensor *sensor, struct process *process, const struct s
 	image_release(caller);
 }
 
+uint32_t actor_number(const struct sensor *sensor, const struct sombrero_exec *task)
+{
+	return proc_number(sensor->contexts.proc_namespace, task->header.tgid, task->pid_namespace,
+			   task->namespace_pid);
+}
+
+void actor_read_image(const struct sensor *sensor, const struct record *record, struct proc_facts *facts,
+		      struct image_facts *image)
+{
+	const struct sombrero_exec *task = (const struct sombrero_exec *)record->header;
+
+	record_image(record, image);
+	proc_read_image(actor_number(sensor, task), image->exe, facts);
+	image->called = facts->called;
+	image->cwd = facts->cwd;
+	image->argv = facts->argv;
+	image->argv_size = facts->argv_size;
+	image->argc = facts->argc;
+	image->record_flags |= facts->flags;
+}
+
 struct process *actor_add(struct sensor *sensor, uint32_t pid, uint64_t start_ns, struct process *parent)
 {
 	struct process *process = process_add(&sensor->table, pid, start_ns, parent);
@@ -120,6 +141,34 @@ struct process *actor_known(struct sensor *sensor, uint32_t pid, uint64_t start_
 		process->start_ns = start_ns;
 		process->start_slack_ns = 0;
 	}
+	return process;
+}
+
+struct process *actor_arrive(struct sensor *sensor, const struct record *record)
+{
+	const struct sombrero_exec *task = (const struct sombrero_exec *)record->header;
+	struct process *process = process_find(&sensor->table, task->header.tgid, task->header.start_ns), *parent;
+	struct proc_facts *facts;
+	struct image_facts image;
+
+	if (process)
+		return process;
+	parent = actor_known(sensor, task->parent_tgid, task->parent_start_ns, EVENT_LINEAGE_MAX);
+	process = actor_add(sensor, task->header.tgid, task->header.start_ns, parent);
+	if (!process)
+		return NULL;
+	if (process->image && task->header.flags & SOMBRERO_EXE_INHERITED) {
+		set_ids(process, task);
+		return process;
+	}
+	facts = malloc(sizeof(*facts));
+	if (facts) {
+		actor_read_image(sensor, record, facts, &image);
+		actor_become(sensor, process, task, &image);
+	} else {
+		sensor->losses[LOSS_MEMORY]++;
+	}
+	free(facts);
 	return process;
 }
 

@@ -55,6 +55,7 @@ static const struct {
 	{ "exec", { "on_exec" } },
 	{ "fork", { "on_fork" } },
 	{ "exit", { "on_exit" } },
+	{ "change of cgroup", { "on_move" } },
 	{ "connect", { "on_connect4", "on_connect6" } },
 	{ "datagram out", { "on_sendmsg4", "on_sendmsg6" } },
 	{ "datagram in", { "on_recvmsg4", "on_recvmsg6" } },

@@ -330,6 +330,29 @@ struct image *image_new(const struct image_facts *facts)
 	return image;
 }
 
+struct image *image_moved(const struct image *image, const char *cgroup)
+{
+	const struct program *program = &image->program;
+	struct image *moved =
+		malloc(sizeof(*moved) + strlen(program->exe) + strlen(program->called) + strlen(program->script) +
+		       strlen(program->text) + strlen(image->cwd) + strlen(cgroup) + 6 + image->argv_size);
+	char *at;
+
+	if (!moved)
+		return NULL;
+	at = (char *)(moved + 1);
+	*moved = *image;
+	moved->references = 1;
+	moved->program.exe = place_text(&at, program->exe);
+	moved->program.called = place_text(&at, program->called);
+	moved->program.script = place_text(&at, program->script);
+	moved->program.text = place_text(&at, program->text);
+	moved->cwd = place_text(&at, image->cwd);
+	moved->cgroup = place_text(&at, cgroup);
+	moved->argv = place(&at, image->argv, image->argv_size);
+	return moved;
+}
+
 struct context_node *context_new(const struct context *context, const char *unit, const char *login)
 {
 	size_t size = strlen(context->name) + strlen(context->container) + strlen(unit) + strlen(login) + 4;

@@ -99,6 +99,8 @@ struct image_facts {
 
 /* Classifies the program and redacts its arguments. One reference, for the caller. NULL when out of memory. */
 struct image *image_new(const struct image_facts *facts);
+/* The same in another cgroup. */
+struct image *image_moved(const struct image *image, const char *cgroup);
 void image_release(struct image *image);
 
 /* One reference, for the caller. NULL when out of memory. */

@@ -14,6 +14,7 @@ static const size_t fixed_size[SOMBRERO_TYPE_COUNT] = {
 	[SOMBRERO_ACCEPT] = sizeof(struct sombrero_net),
 	[SOMBRERO_LISTEN] = sizeof(struct sombrero_net),
 	[SOMBRERO_RAW] = sizeof(struct sombrero_net),
+	[SOMBRERO_MOVE] = sizeof(struct sombrero_exec),
 };
 
 static int check_strings(const struct sombrero_exec *exec, size_t size, struct record *out)
@@ -52,7 +53,7 @@ int record_check(const void *data, size_t size, struct record *out)
 		return -EINVAL;
 	if (header->type >= SOMBRERO_TYPE_COUNT || !fixed_size[header->type] || size < fixed_size[header->type])
 		return -EINVAL;
-	if (header->type == SOMBRERO_EXEC || header->type == SOMBRERO_TASK)
+	if (fixed_size[header->type] == sizeof(struct sombrero_exec))
 		status = check_strings(data, size, &record);
 	else if (size != fixed_size[header->type])
 		return -EINVAL;

@@ -8,7 +8,7 @@
 #include "sensor/process_priv.h"
 #include "sombrero/event.h"
 
-/* A record that can be trusted as to its form. `string` only for exec and task; argv is not always ended by NUL. */
+/* A record that can be trusted as to its form. `string` only for exec, task and move; argv is not always ended by NUL. */
 struct record {
 	const struct sombrero_header *header;
 	const char *string[SOMBRERO_STRING_COUNT];

@@ -288,6 +288,25 @@ static void on_net(struct sensor *sensor, const struct record *record)
 	sensor_emit(sensor, process, &event);
 }
 
+/* From here on it is the cgroup's: in scope or not. Its context stays what it was until it becomes another program. */
+static void on_move(struct sensor *sensor, const struct record *record)
+{
+	const char *cgroup = record->string[SOMBRERO_STRING_CGROUP];
+	struct process *process = actor_arrive(sensor, record);
+	struct image *moved;
+
+	if (!process)
+		return;
+	process->in_scope = sensor_has(sensor, cgroup);
+	if (!process->image || !strcmp(process->image->cgroup, cgroup))
+		return;
+	moved = image_moved(process->image, cgroup);
+	if (moved)
+		process_set_image(process, moved);
+	else
+		sensor->losses[LOSS_MEMORY]++;
+}
+
 static int take_record(void *owner, const void *data, size_t size)
 {
 	static void (*const handlers[SOMBRERO_TYPE_COUNT])(struct sensor * sensor, const struct record *record) = {
@@ -295,7 +314,7 @@ static int take_record(void *owner, const void *data, size_t size)
 		[SOMBRERO_EXIT] = on_exit_record, [SOMBRERO_CREDENTIALS] = on_credentials,
 		[SOMBRERO_CONNECT] = on_net,      [SOMBRERO_ACCEPT] = on_net,
 		[SOMBRERO_LISTEN] = on_net,       [SOMBRERO_RAW] = on_net,
-		[SOMBRERO_TASK] = snapshot_keep,
+		[SOMBRERO_TASK] = snapshot_keep,  [SOMBRERO_MOVE] = on_move,
 	};
 	struct sensor *sensor = owner;
 	struct record record;

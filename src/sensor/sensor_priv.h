@@ -8,6 +8,7 @@
 
 #include "sensor/context_priv.h"
 #include "sensor/kernel_priv.h"
+#include "sensor/proc_priv.h"
 #include "sensor/process_priv.h"
 #include "sensor/record_priv.h"
 #include "sensor/sensor.h"
@@ -91,6 +92,16 @@ struct process *actor_find(struct sensor *sensor, const struct sombrero_header *
 
 /* Records may have been lost by `time_ns`: then what processes run is looked up again as they are met. */
 void actor_doubt(struct sensor *sensor, uint64_t time_ns);
+
+/* The number that our /proc has for whom a record of a task describes; 0 where it shows it not. */
+uint32_t actor_number(const struct sensor *sensor, const struct sombrero_exec *task);
+
+/* What a record of a task says it runs, and what the kernel doesn't tell in passing, as /proc does; `facts` holds the strings. */
+void actor_read_image(const struct sensor *sensor, const struct record *record, struct proc_facts *facts,
+		      struct image_facts *image);
+
+/* Who was moved to another cgroup. One from outside the scope runs what its parent does, or what /proc says. NULL: no room. */
+struct process *actor_arrive(struct sensor *sensor, const struct record *record);
 
 /* Settles the doubt about one: it runs what `facts` say. */
 void actor_check(struct sensor *sensor, struct process *process, const struct sombrero_exec *record,

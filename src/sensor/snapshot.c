@@ -44,30 +44,15 @@ static void emit_existing(struct sensor *sensor, struct process *process)
 	sensor_emit(sensor, process, &event);
 }
 
-static uint32_t task_number(const struct sensor *sensor, const struct sombrero_exec *task)
-{
-	return proc_number(sensor->contexts.proc_namespace, task->header.tgid, task->pid_namespace,
-			   task->namespace_pid);
-}
-
-/* What the kernel doesn't tell of a process in passing, /proc does. */
 static int read_image(const struct sensor *sensor, const struct sombrero_exec *task, struct proc_facts *facts,
 		      struct image_facts *image)
 {
 	struct record record;
 	int status = record_check(task, task->header.length, &record);
 
-	if (status < 0)
-		return status;
-	record_image(&record, image);
-	proc_read_image(task_number(sensor, task), image->exe, facts);
-	image->called = facts->called;
-	image->cwd = facts->cwd;
-	image->argv = facts->argv;
-	image->argv_size = facts->argv_size;
-	image->argc = facts->argc;
-	image->record_flags |= facts->flags;
-	return 0;
+	if (!status)
+		actor_read_image(sensor, &record, facts, image);
+	return status;
 }
 
 static void place_task(struct sensor *sensor, const struct sombrero_exec *task, struct proc_facts *facts)
@@ -139,7 +124,7 @@ static void find_home_namespace(struct sensor *sensor)
 			first = task;
 	}
 	if (first)
-		contexts_set_home(&sensor->contexts, &(struct home) { task_number(sensor, first), first->pid_namespace,
+		contexts_set_home(&sensor->contexts, &(struct home) { actor_number(sensor, first), first->pid_namespace,
 								      first->mount_namespace, first->user_namespace });
 }
 
