@@ -93,7 +93,8 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 static void catch_signals(struct sigaction old[SIGNAL_COUNT])
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	/* A line that waits for its reader is still printed. */
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	stop = 0;
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
