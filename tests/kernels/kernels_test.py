@@ -78,7 +78,7 @@ class Kernel:
         status = self.output("status")
         on = re.findall(r"^  (\S.*?)  +on\b", status, re.M)
         self.assertIn("state at start", on)
-        self.assertEqual(len(on), 12, status)
+        self.assertEqual(len(on), 13, status)
 
 
 class Linux_6_1(Kernel, unittest.TestCase):

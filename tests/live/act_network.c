@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "act_network.h"
@@ -55,6 +56,15 @@ int open_socket(const union address *address, const char *kind)
 	return (int)must(socket(address->any.sa_family, type | SOCK_CLOEXEC, protocol), "socket");
 }
 
+unsigned port_of(int fd)
+{
+	union address address;
+	socklen_t size = sizeof(address);
+
+	must(getsockname(fd, &address.any, &size), "getsockname");
+	return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
+}
+
 /* connect tcp|mptcp|udp ADDRESS PORT [LOCAL-ADDRESS LOCAL-PORT] */
 static int act_connect(int argc, char **argv)
 {
@@ -69,7 +79,29 @@ static int act_connect(int argc, char **argv)
 		must(bind(fd, &local.any, address_size(&local)), "bind");
 	}
 	/* Whether it is answered is not what this is about. */
-	return connect(fd, &address.any, address_size(&address)) && errno != ECONNREFUSED ? 1 : 0;
+	if (connect(fd, &address.any, address_size(&address)) && errno != ECONNREFUSED)
+		give_up("connect");
+	say_at("after", 0);
+	return 0;
+}
+
+/* Connects as often as it is let go on: connect-each tcp|udp ADDRESS PORT COUNT */
+static int act_connect_each(int argc, char **argv)
+{
+	union address address = address_of(argv[1], argv[2]);
+
+	(void)argc;
+	for (int i = 0; i < atoi(argv[3]); i++) {
+		int fd;
+
+		pause_at("before", i);
+		fd = open_socket(&address, argv[0]);
+		if (connect(fd, &address.any, address_size(&address)) && errno != ECONNREFUSED)
+			give_up("connect");
+		(void)close(fd);
+	}
+	pause_at("after", 0);
+	return 0;
 }
 
 /* One datagram from a socket that is not connected. */
@@ -82,6 +114,7 @@ static int act_send(int argc, char **argv)
 	pause_at("before", 0);
 	fd = open_socket(&address, "udp");
 	must(sendto(fd, "x", 1, 0, &address.any, address_size(&address)), "sendto");
+	say_at("after", port_of(fd));
 	return 0;
 }
 
@@ -101,8 +134,7 @@ static int act_fork_connect(int argc, char **argv)
 static int act_unshare_connect(int argc, char **argv)
 {
 	must(unshare(CLONE_NEWNET), "unshare");
-	(void)act_connect(argc, argv);
-	return 0;
+	return act_connect(argc, argv);
 }
 
 /* io_uring: one submission, by hand, so that no library is needed. With `async`, a worker of the kernel's does it. */
@@ -159,7 +191,10 @@ static int act_uring_connect(int argc, char **argv)
 	entry.addr = (uint64_t)(uintptr_t)&address;
 	entry.off = address_size(&address);
 	entry.flags = argc > 2 && !strcmp(argv[2], "async") ? IOSQE_ASYNC : 0;
-	return uring_do(&uring, &entry) ? 1 : 0;
+	if (uring_do(&uring, &entry))
+		return 1;
+	say_at("after", 0);
+	return 0;
 }
 
 /* A system call by the gate of 32-bit programs. All pointers must lie below 4 GB. */
@@ -189,7 +224,10 @@ static int act_int80_connect(int argc, char **argv)
 	fd = call_32(SOCKET_32, AF_INET, SOCK_STREAM, 0);
 	if (fd < 0)
 		return 77; /* a kernel without the gate */
-	return call_32(CONNECT_32, (uint64_t)fd, (uint64_t)(uintptr_t)address, sizeof(address->four)) ? 1 : 0;
+	if (call_32(CONNECT_32, (uint64_t)fd, (uint64_t)(uintptr_t)address, sizeof(address->four)))
+		return 1;
+	say_at("after", 0);
+	return 0;
 }
 
 /* TCP Fast Open: a connection by sendto(2), without connect(2). */
@@ -202,6 +240,7 @@ static int act_fastopen(int argc, char **argv)
 	pause_at("before", 0);
 	fd = open_socket(&address, "tcp");
 	must(sendto(fd, "x", 1, MSG_FASTOPEN, &address.any, address_size(&address)), "sendto");
+	say_at("after", 0);
 	return 0;
 }
 
@@ -212,6 +251,7 @@ static int act_raw(int argc, char **argv)
 	(void)argc;
 	pause_at("before", 0);
 	must(socket(family, SOCK_RAW, atoi(argv[1])), "socket");
+	say_at("after", 0);
 	return 0;
 }
 
@@ -256,6 +296,21 @@ static int act_packet_thread(int argc, char **argv)
 	return 0;
 }
 
+/* AF_UNIX: not seen before kernel 6.7 gave it a hook, and not yet since. */
+static int act_connect_unix(int argc, char **argv)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	(void)argc;
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[0]);
+	pause_at("before", 0);
+	fd = (int)must(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+	must(connect(fd, (const struct sockaddr *)&address, sizeof(address)), "connect");
+	say_at("after", 0);
+	return 0;
+}
+
 /* So many connects that nobody keeps up. */
 static int act_connect_storm(int argc, char **argv)
 {
@@ -271,6 +326,7 @@ static int act_connect_storm(int argc, char **argv)
 
 const struct act network_acts[] = {
 	{ "connect", "tcp|mptcp|udp ADDRESS PORT [LOCAL-ADDRESS LOCAL-PORT]", 3, act_connect },
+	{ "connect-each", "tcp|udp ADDRESS PORT COUNT", 4, act_connect_each },
 	{ "send", "ADDRESS PORT", 2, act_send },
 	{ "fork-connect", "tcp|mptcp|udp ADDRESS PORT", 3, act_fork_connect },
 	{ "unshare-connect", "tcp|mptcp|udp ADDRESS PORT", 3, act_unshare_connect },
@@ -281,6 +337,7 @@ const struct act network_acts[] = {
 	{ "packet", "", 0, act_packet },
 	{ "ping-socket", "ipv4|ipv6", 1, act_ping_socket },
 	{ "packet-thread", "", 0, act_packet_thread },
+	{ "connect-unix", "PATH", 1, act_connect_unix },
 	{ "connect-storm", "ADDRESS PORT COUNT", 3, act_connect_storm },
 	{ 0 },
 };

@@ -16,6 +16,9 @@ union address {
 union address address_of(const char *text, const char *port);
 socklen_t address_size(const union address *address);
 
+/* The port that a socket is bound to. */
+unsigned port_of(int fd);
+
 /* A socket of the address's family; `kind` is tcp, mptcp or udp. */
 int open_socket(const union address *address, const char *kind);
 

@@ -3,7 +3,7 @@
 #include "act.h"
 
 #include <arpa/inet.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +12,6 @@
 #include <unistd.h>
 
 #include "act_network.h"
-
-static unsigned port_of(int fd)
-{
-	union address address;
-	socklen_t size = sizeof(address);
-
-	must(getsockname(fd, &address.any, &size), "getsockname");
-	return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
-}
 
 static int open_listener(const char *kind, const char *ip, const char *port)
 {
@@ -55,8 +46,10 @@ static int act_serve(int argc, char **argv)
 
 	(void)argc;
 	pause_at("listening", port_of(listener));
-	for (int i = atoi(argv[3]); i; i--)
+	for (int i = atoi(argv[3]); i; i--) {
 		serve_one(listener, !strcmp(argv[4], "reads"));
+		say_at("served", i);
+	}
 	return 0;
 }
 
@@ -126,6 +119,7 @@ static int act_activate(int argc, char **argv)
 	child = (pid_t)must(fork(), "fork");
 	if (!child) {
 		must(dup2(listener, 3), "dup2");
+		must(fcntl(3, F_SETFD, 0), "fcntl");
 		(void)execv(argv[2], argv + 2);
 		give_up("execv");
 	}

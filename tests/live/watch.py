@@ -123,6 +123,8 @@ class Cgroup:
 
     @classmethod
     def end(cls, directory):
+        if not os.path.exists(directory):
+            return
         for below in [path for path in pathlib.Path(directory).iterdir() if path.is_dir()]:
             cls.end(below)
         with contextlib.suppress(OSError):
@@ -363,6 +365,12 @@ class Act:
     def go(self):
         self.process.stdin.write(b"\n")
 
+    def run_through(self):
+        """Lets it go on at each of its few pauses, to its end."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(b"\n\n\n")
+        return self.process.wait(PATIENCE)
+
     def end(self, status=0):
         """Waits for it to end, and checks how."""
         got = self.process.wait(PATIENCE)
@@ -454,12 +462,16 @@ class LiveTest(unittest.TestCase):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="sombrero-live-"))
         cls.addClassCleanup(subprocess.run, ["rm", "-rf", str(cls.folder)], check=False)  # however deep
         cls.folder.chmod(0o755)
-        cls.cgroup = Cgroup()
+        cls.cgroup = cls.make_scope()
         cls.addClassCleanup(cls.cgroup.remove)
         cls.watch = Sombrero("--cgroup", cls.cgroup.path)
         cls.addClassCleanup(cls.watch.kill)
         cls.own_rights = truth(os.getpid())
         cls.context = cls._learn_context()
+
+    @classmethod
+    def make_scope(cls):
+        return Cgroup()
 
     @classmethod
     def tearDownClass(cls):
