@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
 #include "sensor/cgroup.h"
@@ -143,6 +144,15 @@ const char *contexts_root(const struct contexts *contexts, const struct process 
 	if (process->mount_namespace && process->mount_namespace != contexts->mount_namespace)
 		(void)snprintf(out, 32, "/proc/%u/root", contexts_number(contexts, process));
 	return out;
+}
+
+uint32_t contexts_accounts(const struct contexts *contexts, const struct process *process, char root[32])
+{
+	(void)contexts_root(contexts, process, root);
+	if (!root[0] || process->pid_namespace != contexts->home.pid_namespace || !access(root, F_OK))
+		return process->mount_namespace;
+	(void)home_root(contexts, root);
+	return contexts->home.mount_namespace;
 }
 
 /* Lets go of what no process is in any more. */

@@ -47,6 +47,12 @@ uint32_t contexts_number(const struct contexts *contexts, const struct process *
 /* Below which directory the process's files lie: "" for ours, else /proc/PID/root, written into `out`. */
 const char *contexts_root(const struct contexts *contexts, const struct process *process, char out[32]);
 
+/*
+ * The mount namespace whose passwd and group files name the process's ids, and a root of it, for users_name(). Who is gone
+ * already and was in no container had home's: systemd gives many services mounts of their own.
+ */
+uint32_t contexts_accounts(const struct contexts *contexts, const struct process *process, char root[32]);
+
 /* What a process was, or its parent is, at the moment when it becomes another program. */
 struct origin {
 	const struct image *caller; /* what it or its parent ran; NULL where unknown */

@@ -8,14 +8,15 @@
 
 static void name_ids(struct sensor *sensor, struct process *process)
 {
+	uint32_t mounts;
 	char root[32];
 
 	if (process->user)
 		return;
-	(void)contexts_root(&sensor->contexts, process, root);
-	process->user = users_name(sensor->users, process->mount_namespace, root, process->credentials.uid);
-	process->effective_user = users_name(sensor->users, process->mount_namespace, root, process->credentials.euid);
-	process->group = users_group(sensor->users, process->mount_namespace, root, process->credentials.gid);
+	mounts = contexts_accounts(&sensor->contexts, process, root);
+	process->user = users_name(sensor->users, mounts, root, process->credentials.uid);
+	process->effective_user = users_name(sensor->users, mounts, root, process->credentials.euid);
+	process->group = users_group(sensor->users, mounts, root, process->credentials.gid);
 }
 
 static const char *tty_name(const struct process *process, char *out, size_t size)

@@ -781,6 +781,17 @@ class Rights(LiveTest):
         act.end()
         self.check_exec(self.seen(act.pid, "exec")[1], of, before)
 
+    def test_a_user_who_is_gone_and_had_mounts_of_its_own(self):
+        """Its root directory can't be read any more: its names are those of the host."""
+        self.watch.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.watch.process.send_signal, signal.SIGCONT)
+        act = self.act("nothing", owner=1, prepare=lambda: watch.unshare(CLONE_NEWNS))
+        act.end()
+        self.watch.process.send_signal(signal.SIGCONT)
+        event = self.only(act.pid, "exec")
+        self.assertEqual((event["user"], event["effective_user"], event["group"]), ("daemon",) * 3)
+        self.assertNotEqual(event["mount_namespace"], truth(os.getpid())["mount_namespace"])
+
     def test_a_user_without_a_name(self):
         act = self.act("pause", owner=54321)
         of = self.paused(act)
