@@ -58,7 +58,7 @@ int open_socket(const union address *address, const char *kind)
 
 unsigned port_of(int fd)
 {
-	union address address;
+	union address address = { 0 };
 	socklen_t size = sizeof(address);
 
 	must(getsockname(fd, &address.any, &size), "getsockname");
