@@ -10,6 +10,8 @@ import shutil
 import signal
 import statistics
 import struct
+import subprocess
+import tempfile
 import termios
 import time
 import unittest
@@ -683,6 +685,33 @@ class Exec(LiveTest):
         event = self.only(child, "exit")
         overflow = {name: event[name] for name in ("uid", "euid", "gid", "egid", "user", "effective_user", "group")}
         self.check(event, "exit", of, exit_code=0, context=event["context"], **overflow)
+
+
+class Secrets(unittest.TestCase):
+    """What is printed for people, and what is learned, has none either."""
+
+    def run_it(self, *arguments):
+        done = subprocess.run(
+            [watch.SOMBRERO, *arguments, "--", ACT, "nothing", "--password=Tr0ub4dor", "mysql://joe:Xyzzy-77@db/"],
+            capture_output=True,
+            timeout=watch.PATIENCE,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for secret in (b"Tr0ub4dor", b"Xyzzy-77"):
+            self.assertNotIn(secret, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_are_not_printed(self):
+        self.assertIn(b"act", self.run_it("watch"))
+        self.assertIn(b"***", self.run_it("watch", "--json"))
+
+    def test_are_not_learned(self):
+        with tempfile.TemporaryDirectory(prefix="sombrero-live-") as folder:
+            model = pathlib.Path(folder, "model")
+            self.run_it("learn", "-o", str(model))
+            self.assertNotIn(b"Tr0ub4dor", model.read_bytes())
+            self.assertNotIn(b"Xyzzy-77", model.read_bytes())
 
 
 class Rights(LiveTest):
