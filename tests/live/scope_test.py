@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import struct
-import tempfile
 import threading
 import time
 import unittest
@@ -211,7 +210,7 @@ class Lost(unittest.TestCase):
     def setUp(self):
         self.cgroup = Cgroup()
         self.addCleanup(self.cgroup.remove)
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sombrero-live-"))
+        self.folder = watch.make_folder()
         self.addCleanup(shutil.rmtree, self.folder)
         self.watch = Sombrero("--cgroup", self.cgroup.path)
         self.addCleanup(self.watch.kill)

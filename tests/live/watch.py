@@ -89,6 +89,14 @@ def isolate():
     loopback_up()
 
 
+def make_folder():
+    """A folder for the caller to remove. Those of earlier runs that were killed are removed here."""
+    for folder in pathlib.Path(tempfile.gettempdir()).glob("sombrero-live-*-*"):
+        if not os.path.exists(f"/proc/{folder.name.split('-')[2]}"):
+            subprocess.run(["rm", "-rf", str(folder)], check=False)  # however deep
+    return pathlib.Path(tempfile.mkdtemp(prefix=f"sombrero-live-{os.getpid()}-"))
+
+
 def die_with_parent():
     libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -459,7 +467,7 @@ class LiveTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="sombrero-live-"))
+        cls.folder = make_folder()
         cls.addClassCleanup(subprocess.run, ["rm", "-rf", str(cls.folder)], check=False)  # however deep
         cls.folder.chmod(0o755)
         cls.cgroup = cls.make_scope()
