@@ -45,7 +45,7 @@ def cgroup2():
 def leftovers():
     """What a demo could leave: directories, cgroups, and processes that have to do with either."""
     found = set(pathlib.Path("/tmp").glob("sombrero-demo-*"))
-    for cgroup in cgroup2().glob("sombrero-*"):
+    for cgroup in cgroup2().glob("sombrero-[0-9]*-*"):
         if not pathlib.Path("/proc", cgroup.name.split("-")[1]).exists():  # else it is another's, who still needs it
             found.add(cgroup)
     for process in pathlib.Path("/proc").glob("[0-9]*"):
