@@ -391,9 +391,10 @@ class Exec(LiveTest):
         at, path = os.open(self.folder, os.O_RDONLY), str(self.folder)
         while len(path) < length:
             room = length - len(path) - 1
-            step = name[: min(len(name), room)]
-            if 0 < room - len(step) < 2:  # a slash and nothing behind it
-                step = step[:-2]
+            size = min(len(name), room)
+            if room - size == 1:  # a slash and nothing behind it
+                size += 1 if size == 1 else -1
+            step = (name * 2)[:size]
             os.mkdir(step, dir_fd=at)
             below = os.open(step, os.O_RDONLY, dir_fd=at)
             os.close(at)
