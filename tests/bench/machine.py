@@ -6,6 +6,7 @@ killed. Then it stops auditing, removes the cgroup with all that runs in it, and
 """
 
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -52,6 +53,13 @@ def enable_bpf_stats():
     if fd < 0:
         raise OSError(ctypes.get_errno(), "BPF_ENABLE_STATS")
     return os.fdopen(fd)
+
+
+def neighbours():
+    """What makes a bare run less bare: other sensors' programs on tracepoints, and what else runs."""
+    programs = json.loads(output("bpftool", "-j", "prog", "show"))
+    tracing = sum(program["type"] in ("tracing", "raw_tracepoint", "tracepoint") for program in programs)
+    return f"{tracing} tracing programs of others, load average {os.getloadavg()[0]:.1f}"
 
 
 class Audit:

@@ -25,6 +25,7 @@ RING_AIM_KIB = 4 * 1024
 @dataclass
 class Storm:
     per_second: float
+    each_ns: float  # CPU time of the load for one operation
     expected: int  # records that the load makes, at the least
     kept: int  # None for a side that doesn't count them
     lost: object  # by reason, or one number
@@ -93,8 +94,10 @@ def _storms(measured):
     for load, sides in measured.storms.items():
         for name, storm in sides.items():
             kept = "" if storm.kept is None else f"{min(1, storm.kept / storm.expected):.2%} of {storm.expected:,}"
-            rows.append([load, name, _number(storm.per_second), kept, _lost(storm.lost), f"{storm.own_share:.0%}"])
-    head = ["storm, two processes", "side", "a second", "records kept", "lost", "own, of a processor"]
+            ratio = f"{storm.each_ns / sides['bare'].each_ns:.2f}"
+            own = f"{storm.own_share:.0%}"
+            rows.append([load, name, _number(storm.per_second), ratio, kept, _lost(storm.lost), own])
+    head = ["storm, two processes", "side", "a second", "CPU each", "records kept", "lost", "own, of a processor"]
     return table(head, rows) if rows else ""
 
 
@@ -102,13 +105,14 @@ def _memory(measured):
     memory = measured.memory
     rows = [
         ["sombrero, resident", memory["resident"]],
-        ["sombrero, resident without its ring's mapping", memory["besides the ring"]],
+        ["… without its ring's mapping", memory["besides the ring"]],
+        ["… the median of all runs", memory["besides the ring, usually"]],
         ["ring", memory["ring"]],
         ["all kernel maps, the ring among them", memory["maps"]],
     ]
     if "auditd" in memory:
         rows.append(["auditd, resident", memory["auditd"]])
-    return table(["memory", "KiB"], [[name, f"{kib:,}"] for name, kib in rows])
+    return table(["memory", "KiB"], [[name, f"{kib:,.0f}"] for name, kib in rows])
 
 
 def _aims(measured):
@@ -149,7 +153,7 @@ def _machine():
 def _method(measured):
     return (
         f"{measured.rounds} rounds of {measured.seconds:g} s a load and side (nginx: whole seconds), "
-        f"storms of {measured.storm_seconds:g} s."
+        f"storms of {measured.storm_seconds:g} s. At the beginning: {measured.neighbours}."
         + (f" Without auditd: {measured.why_no_auditd}." if measured.why_no_auditd else "")
     )
 

@@ -84,7 +84,7 @@ class Sombrero(Side):
         self.findings = machine.folder / "sombrero.out"
         self.errors = machine.folder / "sombrero.err"
         self.ring_kib = self.map_kib = 0
-        self.peak_besides_ring_kib = 0
+        self.besides_ring_kib = []  # of each run
         self.events = self.deviations = 0
         self.lost = {}
 
@@ -147,7 +147,7 @@ class Sombrero(Side):
         for mapping in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", smaps):
             if "anon_inode:bpf-map" in mapping:
                 ring += int(re.search(r"Rss:\s+(\d+)", mapping).group(1))
-        self.peak_besides_ring_kib = max(self.peak_besides_ring_kib, resident_kib(self.process.pid) - ring)
+        self.besides_ring_kib.append(resident_kib(self.process.pid) - ring)
         maps = {}
         for info in pathlib.Path(f"/proc/{self.process.pid}/fdinfo").iterdir():
             facts = self._fdinfo(info)
