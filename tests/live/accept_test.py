@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who waits to be reached, and who was: in the name of the program that serves, however it came by its listener."""
 
+import datetime
 import contextlib
 import os
 import socket
@@ -61,11 +62,16 @@ class ServerTest(LiveTest):
         remote = {"remote_address": client[0], "remote_port": client[1]}
         self.check(event, "accept", of, **local, **remote, **more)
 
+    def setUp(self):
+        super().setUp()
+        self.began = datetime.datetime.now(datetime.timezone.utc).isoformat()
+
     def accepts(self, port):
-        """All accepts at that port so far, whoever's."""
+        """All accepts at that port in this test, whoever's. The system may have given the same port to another one."""
         self.settle()
         with self.watch._changed:
-            return [each for each in self.watch.events if each["kind"] == "accept" and each["local_port"] == port]
+            return [each for each in self.watch.events
+                    if each["kind"] == "accept" and each["local_port"] == port and each["time"] > self.began]
 
 
 class Accept(ServerTest):

@@ -196,7 +196,7 @@ class Loss(unittest.TestCase):
         self.watch.wait_for(later.pid, "exit")
         # Its end came when the ring was full.
         told = len(self.watch.of(storm.pid, "connect")) + len(self.watch.of(storm.pid, "exit"))
-        self.assertGreater(told, 30_000)
+        self.assertGreater(told, 15_000)  # what the ring holds
         self.assertEqual(told + self.losses(), self.COUNT + 1)
         self.assertEqual([each["kind"] for each in self.watch.of(later.pid)], ["exec", "connect", "exit"])
         for event in self.watch.of(later.pid):
