@@ -80,7 +80,7 @@ static void print_status(void *owner, struct sensor *sensor)
 	(void)printf("seen\n  records             %llu\n", (unsigned long long)status.records);
 	(void)printf("lost\n");
 	for (unsigned i = 0; i < status.loss_count; i++)
-		(void)printf("  %-26s  %llu\n", status.loss[i].reason, (unsigned long long)status.loss[i].count);
+		(void)printf("  %-28s  %llu\n", status.loss[i].reason, (unsigned long long)status.loss[i].count);
 }
 
 static int run(int argc, char **argv)
