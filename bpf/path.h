@@ -88,7 +88,7 @@ static __always_inline void path_begin(struct path_walk *walk, struct path_buffe
 	buffer->text[SOMBRERO_PATH_MAX - 1] = '\0';
 }
 
-/* The path of `path` as `task` would name it. Sets SOMBRERO_PATH_… in *flags. */
+/* The path of `path` as `task` would name it. */
 static __always_inline void path_resolve(struct path_walk *walk, struct path_buffer *buffer, const struct path *path,
 					 const struct task_struct *task)
 {
