@@ -2,9 +2,23 @@
 #include "event/event.h"
 
 static const char *const kind_names[EVENT_KIND_COUNT] = {
-	[EVENT_EXEC] = "exec",     [EVENT_EXIT] = "exit",       [EVENT_CONNECT] = "connect",
-	[EVENT_ACCEPT] = "accept", [EVENT_LISTEN] = "listen",   [EVENT_PRIVILEGE] = "privilege",
-	[EVENT_RAW] = "raw",       [EVENT_CONTEXT] = "context", [EVENT_LOSS] = "loss",
+	[EVENT_EXEC] = "exec",
+	[EVENT_EXIT] = "exit",
+	[EVENT_CONNECT] = "connect",
+	[EVENT_ACCEPT] = "accept",
+	[EVENT_LISTEN] = "listen",
+	[EVENT_PRIVILEGE] = "privilege",
+	[EVENT_RAW] = "raw",
+	[EVENT_CONTEXT] = "context",
+	[EVENT_LOSS] = "loss",
+	[EVENT_CREATE] = "create",
+	[EVENT_WRITE] = "write",
+	[EVENT_RENAME] = "rename",
+	[EVENT_REMOVE] = "remove",
+	[EVENT_ATTRIBUTES] = "attributes",
+	[EVENT_LOGIN] = "login",
+	[EVENT_LOGOUT] = "logout",
+	[EVENT_LOGIN_FAILED] = "login_failed",
 };
 
 static const char *const context_names[CONTEXT_KIND_COUNT] = {
@@ -14,9 +28,20 @@ static const char *const context_names[CONTEXT_KIND_COUNT] = {
 };
 
 static const char *const flag_names[EVENT_FLAG_COUNT] = {
-	"memfd",    "deleted",   "setid",    "argv_truncated", "argv_unreadable", "path_truncated", "path_outside",
-	"existing", "by_reader", "redacted", "orphan",         "port_asked",      "chroot",
+	"memfd",          "deleted",      "setid",    "argv_truncated",  "argv_unreadable",
+	"path_truncated", "path_outside", "existing", "by_reader",       "redacted",
+	"orphan",         "port_asked",   "chroot",   "actor_uncertain", "found",
 };
+
+static const char *const file_type_names[FILE_TYPE_COUNT] = {
+	[FILE_NONE] = "none",       [FILE_REGULAR] = "file", [FILE_DIRECTORY] = "directory",
+	[FILE_SYMLINK] = "symlink", [FILE_OTHER] = "other",
+};
+
+const char *file_type_name(enum file_type type)
+{
+	return (unsigned)type < FILE_TYPE_COUNT ? file_type_names[type] : NULL;
+}
 
 const char *event_kind_name(enum event_kind kind)
 {
@@ -35,6 +60,9 @@ const char *event_flag_name(unsigned bit)
 
 void event_init(struct event *event, enum event_kind kind)
 {
+	const struct file_state nothing = {
+		.size = EVENT_NO_SIZE, .mode = EVENT_NO_ID, .owner = "", .group = "", .sha256 = "", .target = ""
+	};
 	const struct context nowhere = { .kind = CONTEXT_UNKNOWN, .name = "", .container = "" };
 
 	*event = (struct event) {
@@ -56,6 +84,19 @@ void event_init(struct event *event, enum event_kind kind)
 		.login_user = "",
 		.session_id = EVENT_NO_ID,
 		.tty = "",
+		.login = "",
+		.person = "",
+		.change = "",
+		.path = "",
+		.path_before = "",
+		.file = nothing,
+		.file_before = nothing,
+		.diff = "",
+		.other_program = "",
+		.login_service = "",
+		.login_method = "",
+		.key = "",
+		.certificate = "",
 		.cgroup = "",
 		.uid_before = EVENT_NO_ID,
 		.euid_before = EVENT_NO_ID,

@@ -14,15 +14,23 @@
 #include "event/program.h"
 
 enum event_kind {
-	EVENT_EXEC = 1,  /* the actor became another program */
-	EVENT_EXIT,      /* the actor's last thread ended */
-	EVENT_CONNECT,   /* it reached for an address */
-	EVENT_ACCEPT,    /* something reached it */
-	EVENT_LISTEN,    /* it waits to be reached */
-	EVENT_PRIVILEGE, /* its ids changed */
-	EVENT_RAW,       /* it holds a raw or packet socket */
-	EVENT_CONTEXT,   /* it was found to belong elsewhere: `context` is the new one, `context_before` the old */
-	EVENT_LOSS,      /* something was missed: `loss_reason`, `loss_count` */
+	EVENT_EXEC = 1,     /* the actor became another program */
+	EVENT_EXIT,         /* the actor's last thread ended */
+	EVENT_CONNECT,      /* it reached for an address */
+	EVENT_ACCEPT,       /* something reached it */
+	EVENT_LISTEN,       /* it waits to be reached */
+	EVENT_PRIVILEGE,    /* its ids changed */
+	EVENT_RAW,          /* it holds a raw or packet socket */
+	EVENT_CONTEXT,      /* it was found to belong elsewhere: `context` is the new one, `context_before` the old */
+	EVENT_CREATE,       /* a watched file came into being */
+	EVENT_WRITE,        /* … has other content, by whatever way: written, truncated, replaced by a rename */
+	EVENT_RENAME,       /* … has another name: `path`; it was `path_before` */
+	EVENT_REMOVE,       /* … is gone */
+	EVENT_ATTRIBUTES,   /* … has another mode, owner, extended attribute or time */
+	EVENT_LOGIN,        /* a person's session began */
+	EVENT_LOGOUT,       /* … ended: its last process is gone */
+	EVENT_LOGIN_FAILED, /* somebody tried */
+	EVENT_LOSS,         /* something was missed: `loss_reason`, `loss_count` */
 	EVENT_KIND_COUNT,
 };
 
@@ -58,7 +66,10 @@ struct context {
 #define EVENT_FLAG_ORPHAN          (1U << 10) /* its session or parent ended before it */
 #define EVENT_FLAG_PORT_ASKED      (1U << 11) /* listen, accept: the program asked for this local port */
 #define EVENT_FLAG_CHROOT          (1U << 12) /* its root directory is not that of its mount namespace */
-#define EVENT_FLAG_COUNT           13
+#define EVENT_FLAG_ACTOR_UNCERTAIN \
+	(1U << 13)                  /* file: it may have been `other_program`, or somebody who had it open or mapped */
+#define EVENT_FLAG_FOUND (1U << 14) /* file: found by comparing; nobody saw when it happened, or who did it */
+#define EVENT_FLAG_COUNT 15
 
 /* An id that nobody set, and a name for it, have these. */
 #define EVENT_NO_ID UINT32_MAX
@@ -70,6 +81,30 @@ struct event_ancestor {
 };
 
 #define EVENT_LINEAGE_MAX 16
+
+enum file_type {
+	FILE_NONE, /* not there */
+	FILE_REGULAR,
+	FILE_DIRECTORY,
+	FILE_SYMLINK,
+	FILE_OTHER, /* device, socket, pipe */
+	FILE_TYPE_COUNT,
+};
+
+#define EVENT_DIFF_MAX 4095
+
+/* No size: the file is not there. */
+#define EVENT_NO_SIZE UINT64_MAX
+
+/* A watched file as it was or is. */
+struct file_state {
+	enum file_type type;
+	uint64_t size;             /* bytes */
+	uint32_t mode;             /* permission bits, 07777; EVENT_NO_ID where unknown */
+	const char *owner, *group; /* names, or "uid:1234" and "gid:1234" */
+	const char *sha256;        /* 64 hexadecimal digits; "" for what is no regular file, or could not be read */
+	const char *target;        /* of a symbolic link */
+};
 
 struct event {
 	enum event_kind kind;
@@ -95,7 +130,10 @@ struct event {
 	const char *login_user;
 	uint32_t session_id; /* audit session; EVENT_NO_ID: none */
 	const char *tty;     /* "pts/0", "tty1"; "" for none */
-	const char *cgroup;  /* path in the cgroup2 tree */
+	const char *login;  /* the id of the person's session that it descends from, in whatever context; "" for none */
+	const char *person; /* whose session: a certificate's id, "SHA256:…" of a key, or the name who logged in */
+	const char *change; /* the id of the change that it belongs to or that explains it; "" for none */
+	const char *cgroup; /* path in the cgroup2 tree */
 	uint32_t mount_namespace, pid_namespace, net_namespace, user_namespace;
 	struct event_ancestor lineage[EVENT_LINEAGE_MAX]; /* parent first */
 	unsigned lineage_count;
@@ -110,6 +148,22 @@ struct event {
 	uint32_t uid_before, euid_before, gid_before, egid_before;
 	uint64_t capabilities, capabilities_before; /* effective */
 
+	/* create, write, rename, remove, attributes */
+	const char *path;        /* as at home, or as in its container */
+	const char *path_before; /* rename */
+	struct file_state file, file_before;
+	uint64_t entries; /* how many files went with a directory that was renamed or removed */
+	const char *diff; /* unified, redacted, at most EVENT_DIFF_MAX bytes; "" unless the policy asks for it */
+	const char *other_program; /* program text of who else it may have been */
+
+	/* login, logout, login_failed; the address is `remote_address`, "" family where there is none */
+	const char *login_service; /* "sshd", "login", "su" … */
+	const char *login_method;  /* "publickey", "password" … */
+	const char *key;           /* "SHA256:…" */
+	const char *certificate;   /* its id */
+	uint64_t processes, files; /* logout: how many there were, and how many changes of watched files */
+	uint64_t attempts;         /* login_failed: since the last such event of that user and address */
+
 	/* exit */
 	uint32_t exit_code, exit_signal;
 
@@ -117,6 +171,15 @@ struct event {
 	const char *loss_reason;
 	uint64_t loss_count; /* how many more since the last such event */
 };
+
+/* 1 << EVENT_…, for the kinds that are about files. */
+#define EVENT_FILE_KINDS \
+	(1U << EVENT_CREATE | 1U << EVENT_WRITE | 1U << EVENT_RENAME | 1U << EVENT_REMOVE | 1U << EVENT_ATTRIBUTES)
+
+static inline bool event_is_file(const struct event *event)
+{
+	return EVENT_FILE_KINDS & 1U << event->kind;
+}
 
 /* Where events go. Returns 0 or a negative errno, which ends the source. */
 typedef int (*event_sink)(void *owner, const struct event *event);
@@ -128,5 +191,6 @@ void event_init(struct event *event, enum event_kind kind);
 const char *event_kind_name(enum event_kind kind);
 const char *context_kind_name(enum context_kind kind);
 const char *event_flag_name(unsigned bit);
+const char *file_type_name(enum file_type type);
 
 #endif

@@ -26,7 +26,10 @@ enum field_type {
 	FIELD_NUMBER_64, /* at most INT64_MAX, which is what JSON readers can hold */
 	FIELD_COUNT_32,  /* uint32_t; 0 says something and is written, as in the next */
 	FIELD_COUNT_64,
-	FIELD_BITS_64, /* uint64_t as hexadecimal text; 0 is left out */
+	FIELD_SIZE,      /* uint64_t; EVENT_NO_SIZE is left out */
+	FIELD_MODE,      /* uint32_t as octal text; EVENT_NO_ID is left out */
+	FIELD_FILE_TYPE, /* enum file_type; FILE_NONE is left out */
+	FIELD_BITS_64,   /* uint64_t as hexadecimal text; 0 is left out */
 	FIELD_LINEAGE,
 	FIELD_FAMILY,
 	FIELD_PROTOCOL,

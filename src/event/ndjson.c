@@ -384,6 +384,44 @@ static int read_bits(const struct reading *reading, const json_t *value, void *a
 	return 0;
 }
 
+/* Files */
+
+static bool no_size(const struct event *event, const void *at)
+{
+	(void)event;
+	return *(const uint64_t *)at == EVENT_NO_SIZE;
+}
+
+static void write_mode(struct buffer *out, const struct event *event, const void *at)
+{
+	(void)event;
+	buffer_printf(out, "\"%04o\"", *(const uint32_t *)at & 07777);
+}
+
+static int read_mode(const struct reading *reading, const json_t *value, void *at)
+{
+	const char *text = json_string_value(value);
+
+	if (!text || strlen(text) != 4 || strspn(text, "01234567") != 4)
+		return wrong(reading, "four octal digits such as \"0644\"");
+	*(uint32_t *)at = (uint32_t)strtoul(text, NULL, 8);
+	return 0;
+}
+
+static bool no_file_type(const struct event *event, const void *at)
+{
+	enum file_type type = *(const enum file_type *)at;
+
+	(void)event;
+	return type == FILE_NONE || !file_type_name(type);
+}
+
+static void write_file_type(struct buffer *out, const struct event *event, const void *at)
+{
+	(void)event;
+	write_word(out, file_type_name(*(const enum file_type *)at));
+}
+
 /* Time */
 
 static char *put_digits(char *at, unsigned long value, unsigned count)
@@ -523,6 +561,21 @@ static const char *name_of_context(unsigned number)
 static const char *name_of_script(unsigned number)
 {
 	return script_kind_name((enum script_kind)number);
+}
+
+static const char *name_of_file_type(unsigned number)
+{
+	return file_type_name((enum file_type)number);
+}
+
+static int read_file_type(const struct reading *reading, const json_t *value, void *at)
+{
+	int type = number_of(value, name_of_file_type, FILE_TYPE_COUNT);
+
+	if (type < 0)
+		return wrong(reading, "a type of file such as \"directory\"");
+	*(enum file_type *)at = (enum file_type)type;
+	return 0;
 }
 
 static void write_kind(struct buffer *out, const struct event *event, const void *at)
@@ -861,6 +914,9 @@ static const struct codec codecs[FIELD_TYPE_COUNT] = {
 	[FIELD_NUMBER_64] = { zero_64, write_64, read_64 },
 	[FIELD_COUNT_32] = { never_silent, write_32, read_32 },
 	[FIELD_COUNT_64] = { never_silent, write_64, read_64 },
+	[FIELD_SIZE] = { no_size, write_64, read_64 },
+	[FIELD_MODE] = { no_id, write_mode, read_mode },
+	[FIELD_FILE_TYPE] = { no_file_type, write_file_type, read_file_type },
 	[FIELD_BITS_64] = { zero_64, write_bits, read_bits },
 	[FIELD_LINEAGE] = { no_lineage, write_lineage, read_lineage },
 	[FIELD_FAMILY] = { no_family, write_family, read_family },

@@ -922,8 +922,13 @@ static void any_event(struct event *event)
 			*(const char **)at = any_string();
 		else if (field_table[i].type == FIELD_NUMBER_32 || field_table[i].type == FIELD_ID)
 			memcpy(at, &number, 4);
-		else if (field_table[i].type == FIELD_NUMBER_64 || field_table[i].type == FIELD_BITS_64)
+		else if (field_table[i].type == FIELD_NUMBER_64 || field_table[i].type == FIELD_BITS_64 ||
+			 field_table[i].type == FIELD_SIZE)
 			memcpy(at, &number, 8);
+		else if (field_table[i].type == FIELD_MODE)
+			*(uint32_t *)at = any_below(2) ? EVENT_NO_ID : any_below(010000);
+		else if (field_table[i].type == FIELD_FILE_TYPE)
+			*(enum file_type *)at = (enum file_type)any_below(FILE_TYPE_COUNT);
 	}
 	event->time_ns = any_size_of_number();
 	event->flags = (uint32_t)any_size_of_number();
@@ -1019,7 +1024,10 @@ static void every_number_has_a_name_of_its_own(void **state)
 		assert_non_null(script_kind_name((enum script_kind)kind));
 	for (unsigned bit = 0; bit < EVENT_FLAG_COUNT; bit++)
 		assert_non_null(event_flag_name(bit));
-	assert_int_equal(EVENT_FLAG_CHROOT, 1U << (EVENT_FLAG_COUNT - 1));
+	assert_int_equal(EVENT_FLAG_FOUND, 1U << (EVENT_FLAG_COUNT - 1));
+	for (int type = FILE_NONE; type < FILE_TYPE_COUNT; type++)
+		assert_non_null(file_type_name((enum file_type)type));
+	assert_null(file_type_name(FILE_TYPE_COUNT));
 	assert_string_equal(event_flag_name(8), "by_reader");
 }
 
@@ -1069,6 +1077,8 @@ static void the_manual_explains_every_name(void **state)
 		check_named(text, event_kind_name((enum event_kind)kind));
 	for (int kind = CONTEXT_UNKNOWN; kind < CONTEXT_KIND_COUNT; kind++)
 		check_named(text, context_kind_name((enum context_kind)kind));
+	for (int type = FILE_REGULAR; type < FILE_TYPE_COUNT; type++)
+		check_named(text, file_type_name((enum file_type)type));
 	for (int kind = SCRIPT_NONE; kind < SCRIPT_KIND_COUNT; kind++)
 		check_named(text, script_kind_name((enum script_kind)kind));
 	for (unsigned bit = 0; bit < EVENT_FLAG_COUNT; bit++)
