@@ -9,9 +9,11 @@ process, which ends with the test; only its cgroup, a directory, can be left beh
         host.write("/etc/motd", "hello")     # before it starts
         host.prepare("useradd -m alice")
         host.boot()
-        host.command("alice", "id")          # an argv: ssh from within its network, run by the test
+        host.login("alice", "id")            # ssh from within its network
 
-What is started by FakeHost.command() and .enter() is the test's, and not in the host's cgroup.
+With a Disk, the layer is on that disk instead, and the next host with it has all that this one left there.
+
+What is started by FakeHost.prepare() and .enter() is the test's, and not in the host's cgroup.
 """
 
 import ctypes
@@ -155,10 +157,52 @@ class Console:
             os.close(descriptor)
 
 
+class Disk:
+    """An ext4 filesystem of its own in a file. Ends with the test; between two hosts it keeps what is on it."""
+
+    def __init__(self, megabytes=512):
+        name = f"{PREFIX}-{os.getpid()}-{start_time(os.getpid())}-disk-"
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=name))
+        self.image = self.folder / "image"
+        self.furnished = False
+        with self.image.open("wb") as file:
+            file.truncate(megabytes << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", "-E", "lazy_itable_init=1", str(self.image)], check=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @staticmethod
+    def lack():
+        """Why there can't be one here; None where there can."""
+        if not os.path.exists("/dev/loop-control"):
+            return "this machine has no loop devices"
+        return None if shutil.which("mkfs.ext4") else "mkfs.ext4 (e2fsprogs) is missing"
+
+    def _loops(self):
+        for file in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
+            try:
+                yield file.read_text().strip()
+            except OSError:
+                pass  # it has just been let go
+
+    def wait_until_free(self):
+        """The kernel unmounts it a moment after its host has ended."""
+        wait_for(f"{self.image} to be unmounted", lambda: str(self.image) not in self._loops())
+
+
 class FakeHost:
-    def __init__(self, name, init):
+    """`mounts`: directories of this machine by where the host has them. `volumes`: directories of the disk, likewise mounted
+    on their own and not through the layer; there must be a disk for these."""
+
+    def __init__(self, name, init, *, disk=None, mounts=None, volumes=()):
         self.name = name
         self.init = init
+        self.disk = disk
+        self._mounts = {**(mounts or {}), **{inside: "" for inside in volumes}}
         self.cgroup = make_cgroup(name)
         self.console = Console()
         # The test's, on this machine: keys, logs, and what the test puts there.
@@ -167,7 +211,9 @@ class FakeHost:
         self._launcher = None
         try:
             self._launch()
-            self._furnish()
+            self.key = self.make_key("key")
+            if not (disk and disk.furnished):
+                self._furnish()
         except BaseException:
             self.close()
             raise
@@ -185,7 +231,10 @@ class FakeHost:
             ["unshare", "--mount", "--uts", "--pid", "--ipc", "--net", "--fork", "--kill-child", "--propagation", "private",
              str(HERE / "fakehost_init"), self.name, self.console.path, *self.init],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, preexec_fn=end_with_parent,
-            start_new_session=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "container": PREFIX})
+            start_new_session=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "container": PREFIX,
+                                         "FAKEHOST_DISK": str(self.disk.image) if self.disk else "",
+                                         "FAKEHOST_MOUNTS": "".join(f"{inside} {outside}\n" for inside, outside
+                                                                    in self._mounts.items())})
         if self._launcher.stdout.readline() != "ready\n":
             raise Failed(f"the fake host {self.name} was not made: {self._said()}")
         children = pathlib.Path(f"/proc/{self._launcher.pid}/task/{self._launcher.pid}/children")
@@ -196,9 +245,7 @@ class FakeHost:
         return self._log.read()[-2000:]
 
     def _furnish(self):
-        """What makes this machine's root a host's: an ssh key, no units but those that a test asks for."""
-        self.key = self.folder / "key"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
+        """What makes this machine's root a host's: no units but those that a test asks for."""
         for folder in ("/etc/systemd/system", "/etc/cron.d", "/etc/sudoers.d"):
             shutil.rmtree(self.path(folder), ignore_errors=True)
             self.path(folder).mkdir(parents=True)
@@ -212,8 +259,17 @@ class FakeHost:
         self.write("/etc/rc.fakehost", ": >/run/rc.done\nwhile :; do wait; sleep 1; done\n")
         self.write("/etc/ssh/sshd_config", "UsePAM yes\nPasswordAuthentication no\nAcceptEnv LANG\n"
                    "Subsystem sftp /usr/lib/openssh/sftp-server\nUseDNS no\n")
+        if self.disk:
+            self.disk.furnished = True
 
     # -- before it boots
+
+    def make_key(self, name):
+        """An ssh key of that name, which stays with the disk if there is one."""
+        key = (self.disk or self).folder / name
+        if not key.exists():
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)], check=True)
+        return key
 
     def path(self, inside):
         """A file of the host, as seen from here. Absolute links in it lead nowhere good: don't follow them."""
@@ -272,16 +328,16 @@ class FakeHost:
         return ["nsenter", "--target", str(self.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd",
                 *command]
 
-    def ssh_options(self):
-        return ["-i", str(self.key), "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+    def ssh_options(self, key=None):
+        return ["-i", str(key or self.key), "-o", "IdentitiesOnly=yes", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                 "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
 
     def network(self, *command):
         """The command that runs `command` in the host's network and nothing else of it: its neighbour."""
         return ["nsenter", "--target", str(self.pid), "--net", *command]
 
-    def ssh(self, user, *arguments):
-        return self.network("ssh", *self.ssh_options(), f"{user}@127.0.0.1", *arguments)
+    def ssh(self, user, *arguments, key=None):
+        return self.network("ssh", *self.ssh_options(key), f"{user}@127.0.0.1", *arguments)
 
     def run(self, *command, check=True, seconds=60, **options):
         """Runs a command to its end and returns what it printed; one that fails raises Failed."""
@@ -291,9 +347,9 @@ class FakeHost:
             raise Failed(f"{' '.join(command[-3:])!r} on {self.name} ended with {result.returncode}: {result.stdout[-2000:]}")
         return result.stdout
 
-    def login(self, user, script, *, check=True, seconds=60):
+    def login(self, user, script, *, key=None, check=True, seconds=60):
         """What `user` does in a login of their own, by ssh; returns what it printed."""
-        return self.run(*self.ssh(user, script), check=check, seconds=seconds)
+        return self.run(*self.ssh(user, script, key=key), check=check, seconds=seconds)
 
     def wait_for_ssh(self, user, seconds=20):
         wait_for(f"sshd of {self.name}", lambda: not subprocess.run(
@@ -320,3 +376,5 @@ class FakeHost:
         self.console.close()
         self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self.disk:
+            self.disk.wait_until_free()
