@@ -25,8 +25,10 @@ void image_release(struct image *image)
 
 void context_release(struct context_node *node)
 {
-	if (node && !--node->references)
-		free(node);
+	if (!node || --node->references)
+		return;
+	login_release(node->begins);
+	free(node);
 }
 
 static void list_remove(struct process_table *table, struct process *process)
@@ -64,10 +66,22 @@ static void process_release(struct process_table *table, struct process *process
 		else
 			table->living--;
 		image_release(process->image);
+		image_release(process->image_before);
 		context_release(process->context);
+		login_release(process->login);
 		free(process);
 		process = parent;
 	}
+}
+
+void process_hold(struct process *process)
+{
+	process->references++;
+}
+
+void process_drop(struct process_table *table, struct process *process)
+{
+	process_release(table, process);
 }
 
 /* Takes it out of the table by pid, so that only its children keep it. */
@@ -87,7 +101,9 @@ void process_table_free(struct process_table *table)
 	for (process = table->oldest; process; process = next) {
 		next = process->younger;
 		image_release(process->image);
+		image_release(process->image_before);
 		context_release(process->context);
+		login_release(process->login);
 		free(process);
 	}
 	table_free(&table->by_pid);
@@ -142,6 +158,7 @@ static void inherit(struct process *process, struct process *parent)
 		parent->image->references++;
 	process->image = parent->image;
 	process_set_context(process, parent->context, false);
+	process_set_login(process, parent->login, false);
 	process->credentials = parent->credentials;
 	process->user = parent->user;
 	process->effective_user = parent->effective_user;
@@ -166,6 +183,8 @@ static void mark_dead(struct process_table *table, struct process *process)
 	table->dead++;
 	if (process->is_context_root && process->context)
 		process->context->roots--;
+	if (process->is_login_root)
+		process->login->roots--;
 	/* The latest of the dead are kept: they stand at the young end. */
 	list_remove(table, process);
 	list_append(table, process);
@@ -233,7 +252,8 @@ void process_end(struct process_table *table, struct process *process)
 
 void process_set_image(struct process *process, struct image *image)
 {
-	image_release(process->image);
+	image_release(process->image_before);
+	process->image_before = process->image;
 	process->image = image;
 }
 
@@ -248,6 +268,21 @@ void process_set_context(struct process *process, struct context_node *context, 
 	process->is_context_root = is_root && context;
 	if (process->is_context_root && !process->dead)
 		context->roots++;
+}
+
+void process_set_login(struct process *process, struct login *login, bool is_root)
+{
+	if (login) {
+		login->references++;
+		login->processes += login != process->login;
+	}
+	if (process->is_login_root && !process->dead)
+		process->login->roots--;
+	login_release(process->login);
+	process->login = login;
+	process->is_login_root = is_root && login;
+	if (process->is_login_root && !process->dead)
+		login->roots++;
 }
 
 static uint32_t image_flags(uint32_t record_flags)
@@ -353,9 +388,10 @@ struct image *image_moved(const struct image *image, const char *cgroup)
 	return moved;
 }
 
-struct context_node *context_new(const struct context *context, const char *unit, const char *login)
+struct context_node *context_new(const struct context *context, const char *unit, const char *login, const char *change)
 {
-	size_t size = strlen(context->name) + strlen(context->container) + strlen(unit) + strlen(login) + 4;
+	size_t size = strlen(context->name) + strlen(context->container) + strlen(unit) + strlen(login) +
+		      strlen(change) + 5;
 	struct context_node *node = calloc(1, sizeof(*node) + size);
 	char *at;
 
@@ -368,5 +404,6 @@ struct context_node *context_new(const struct context *context, const char *unit
 	node->context.container = place_text(&at, context->container);
 	node->unit = place_text(&at, unit);
 	node->login = place_text(&at, login);
+	node->change = place_text(&at, change);
 	return node;
 }

@@ -11,6 +11,7 @@
 
 #include "base/table.h"
 #include "event/event.h"
+#include "sensor/login_priv.h"
 #include "sombrero/event.h"
 
 /* Beyond this many entries new ones are refused, and counted. */
@@ -39,6 +40,8 @@ struct context_node {
 	struct context context; /* strings owned */
 	const char *unit;       /* the systemd unit it was made in; "" for none */
 	const char *login;      /* what tells one login from another; "" for other kinds */
+	const char *change;     /* the id of the change that it is, or that a service was started by; "" for none */
+	struct login *begins;   /* counted; the login that who is put here belongs to from now on; NULL: to the one it had */
 	bool scheduler;         /* cron and its like: what it starts are jobs */
 	unsigned roots;         /* living processes that it began with: none left makes orphans of the others */
 };
@@ -49,7 +52,10 @@ struct process {
 	uint64_t start_slack_ns; /* it began at start_ns or up to so much later: /proc counts in ticks */
 	struct process *parent;  /* counted; NULL where unknown or cut */
 	struct image *image;     /* counted; NULL where nothing is known */
+	struct image *image_before; /* counted; what it ran before its last exec */
+	uint64_t exec_ns;           /* when that was, CLOCK_BOOTTIME; 0: not seen */
 	struct context_node *context;
+	struct login *login; /* counted; the person's session that it descends from, whatever its context; NULL for none */
 	struct sombrero_credentials credentials;
 	const char *user, *effective_user, *group; /* owned by the cache of names; NULL: not looked up yet */
 	uint32_t login_uid, session_id;
@@ -61,6 +67,7 @@ struct process {
 	bool in_table; /* found by its pid; not so once another process has the pid */
 	bool in_scope;
 	bool is_context_root;
+	bool is_login_root;
 	struct process *younger, *older; /* the list of all, by when they were met */
 };
 
@@ -80,13 +87,19 @@ struct process *process_find(const struct process_table *table, uint32_t pid, ui
 /* A new entry, child of `parent` (may be NULL), which gives it its image, context and ids. NULL: no room. */
 struct process *process_add(struct process_table *table, uint32_t pid, uint64_t start_ns, struct process *parent);
 
+/* Keeps an entry, also when it is dead and out of the table, until as many drops. NULL is fine for the latter. */
+void process_hold(struct process *process);
+void process_drop(struct process_table *table, struct process *process);
+
 /* Marks it dead and lets go of the oldest of the dead that nobody needs, which may be this one. */
 void process_end(struct process_table *table, struct process *process);
 
-/* Replaces what it runs; takes the caller's reference. */
+/* Replaces what it runs; takes the caller's reference. What it ran until now is `image_before`. */
 void process_set_image(struct process *process, struct image *image);
 /* Moves it to a context, which may be NULL; adds a reference. `is_root`: the context begins with it. */
 void process_set_context(struct process *process, struct context_node *context, bool is_root);
+/* Moves it to a login, which may be NULL; adds a reference. `is_root`: the login lasts as long as it lives. */
+void process_set_login(struct process *process, struct login *login, bool is_root);
 
 /* The facts an image is made from; borrowed. */
 struct image_facts {
@@ -104,7 +117,8 @@ struct image *image_moved(const struct image *image, const char *cgroup);
 void image_release(struct image *image);
 
 /* One reference, for the caller. NULL when out of memory. */
-struct context_node *context_new(const struct context *context, const char *unit, const char *login);
+struct context_node *context_new(const struct context *context, const char *unit, const char *login,
+				 const char *change);
 void context_release(struct context_node *node);
 
 #endif
