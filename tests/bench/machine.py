@@ -95,6 +95,10 @@ class Audit:
     def lost(self):
         return int(self._status()["lost"])
 
+    def waiting(self):
+        """Records that the daemon has not taken yet."""
+        return int(self._status()["backlog"])
+
     def prepare(self, backlog, *rules):
         """Only what carries AUDITED_LOGIN is audited, from the daemon's start on."""
         output("auditctl", "-b", str(backlog))

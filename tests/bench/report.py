@@ -13,7 +13,7 @@ from dataclasses import dataclass
 # What timing a run of a BPF program adds to it: a program that does nothing reads so.
 TIMING_NS = 35
 
-BEGIN = "<!-- measured: written by ./dev bench sensor --markdown -->\n"
+BEGIN = "<!-- measured: written by ./dev bench {name} --markdown -->\n"
 END = "<!-- end of measured -->\n"
 
 CONNECT_AIM = 1.10
@@ -139,7 +139,7 @@ def _verdicts(measured):
     return table(["aim", "measured", ""], [[aim, got, "met" if met else "missed"] for aim, got, met in _aims(measured)])
 
 
-def _machine():
+def machine():
     cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     system = re.search(r'PRETTY_NAME="(.*)"', pathlib.Path("/etc/os-release").read_text())
     virtual = " (virtual)" if "hypervisor" in pathlib.Path("/proc/cpuinfo").read_text() else ""
@@ -159,14 +159,14 @@ def _method(measured):
 
 
 def text(measured):
-    parts = [_machine(), _method(measured), _costs(measured), _requests(measured), _programs(measured)]
+    parts = [machine(), _method(measured), _costs(measured), _requests(measured), _programs(measured)]
     parts += [_storms(measured), _memory(measured), _verdicts(measured)]
     return "\n\n".join(part for part in parts if part)
 
 
-def write_markdown(measured, path):
-    """Replaces what is between the marks; the rest of the page is written by hand."""
-    page = path.read_text()
-    before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n{text(measured)}\n\n{END}{after}")
+def write_markdown(name, measured, path):
+    """Replaces what is between the marks of that benchmark; the rest of the page is written by hand."""
+    begin = BEGIN.format(name=name)
+    before, rest = path.read_text().split(begin)
+    after = rest.split(END, 1)[1]
+    path.write_text(f"{before}{begin}\n{measured}\n\n{END}{after}")

@@ -24,7 +24,7 @@ max_log_file = 8
 num_logs = 5
 priority_boost = 4
 name_format = NONE
-max_log_file_action = ROTATE
+max_log_file_action = {when_full}
 space_left = 75
 space_left_action = IGNORE
 admin_space_left = 50
@@ -189,6 +189,7 @@ class Auditd(Side):
 
     name = "auditd"
     load_options = ("--auid", str(AUDITED_LOGIN))
+    when_full = "ROTATE"
 
     def __init__(self, machine):
         super().__init__()
@@ -202,10 +203,9 @@ class Auditd(Side):
         (self.folder / "plugins.d").mkdir(exist_ok=True)
         for log in self.folder.glob("audit.log*"):
             log.unlink()
-        (self.folder / "auditd.conf").write_text(AUDITD_CONF.format(folder=self.folder))
+        (self.folder / "auditd.conf").write_text(AUDITD_CONF.format(folder=self.folder, when_full=self.when_full))
         self.marker.touch()
-        calls = " ".join(f"-S {call}" for call in AUDIT_CALLS)
-        self.audit.prepare(8192, f"-a always,exit -F arch=b64 {calls} -F auid={AUDITED_LOGIN} -F key=bench")
+        self.audit.prepare(8192, f"-a always,exit {self.what()} -F auid={AUDITED_LOGIN} -F key=bench")
         self.process = subprocess.Popen(
             ["auditd", "-n", "-c", self.folder],
             stdin=subprocess.DEVNULL,
@@ -219,6 +219,10 @@ class Auditd(Side):
                 return
             time.sleep(0.01)
         raise SystemExit("auditd does not start")
+
+    def what(self):
+        """The part of the rule that says what is audited."""
+        return "-F arch=b64 " + " ".join(f"-S {call}" for call in AUDIT_CALLS)
 
     def settle(self):
         time.sleep(0.1)
