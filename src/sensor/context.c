@@ -2,12 +2,14 @@
 #include "sensor/context_priv.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "sensor/cgroup.h"
 #include "sensor/proc_priv.h"
 #include "sensor/unit.h"
@@ -89,6 +91,7 @@ int contexts_init(struct contexts *contexts, const struct sensor_options *option
 		.proc_namespace = proc_namespace(),
 		.home_is_open = options->cgroup_count && !options->harness,
 	};
+	logins_init(&contexts->logins);
 	contexts->home = (struct home) {
 		.pid_namespace = own_namespace("/proc/self/ns/pid"),
 		.mount_namespace = contexts->mount_namespace,
@@ -104,6 +107,7 @@ void contexts_free(struct contexts *contexts)
 	free(contexts->shared);
 	free_list(contexts->services, contexts->service_count);
 	free_list(contexts->changes, contexts->change_count);
+	logins_free(&contexts->logins);
 	*contexts = (struct contexts) { 0 };
 }
 
@@ -194,7 +198,7 @@ static bool same_context(const struct context *one, const struct context *other)
 /* What a shared node is known by. */
 struct identity {
 	struct context context;
-	const char *unit, *login; /* "" for none */
+	const char *unit, *login, *change; /* "" for none */
 	bool scheduler;
 };
 
@@ -202,7 +206,8 @@ struct identity {
 static bool is_it(const struct context_node *node, const struct identity *identity)
 {
 	return same_context(&node->context, &identity->context) && node->scheduler == identity->scheduler &&
-	       !strcmp(node->login, identity->login) && (identity->login[0] || !strcmp(node->unit, identity->unit));
+	       !strcmp(node->login, identity->login) && !strcmp(node->change, identity->change) &&
+	       (identity->login[0] || !strcmp(node->unit, identity->unit));
 }
 
 /* The one node of that identity; made when missing. A reference for the caller, or NULL. */
@@ -217,7 +222,7 @@ static struct context_node *shared_node(struct contexts *contexts, const struct 
 			return node;
 		}
 	}
-	node = context_new(&identity->context, identity->unit, identity->login);
+	node = context_new(&identity->context, identity->unit, identity->login, identity->change);
 	if (!node)
 		return NULL;
 	node->scheduler = identity->scheduler;
@@ -298,7 +303,14 @@ static struct identity identity_of(const struct situation *situation, enum conte
 		.context = { .kind = kind, .name = name, .container = situation->container },
 		.unit = situation->facts.unit,
 		.login = "",
+		.change = "",
 	};
+}
+
+/* The change that what was inherited belongs to. */
+static const char *current_change(const struct situation *situation)
+{
+	return situation->current ? situation->current->change : "";
 }
 
 /* A context of which there is one on this host, in the situation's container and unit. */
@@ -307,6 +319,8 @@ static struct context_node *shared(const struct situation *situation, enum conte
 	struct identity identity = identity_of(situation, kind, name);
 
 	identity.scheduler = kind == CONTEXT_SERVICE && is_roots(situation) && is_scheduler(situation->process->image);
+	if (kind == CONTEXT_SERVICE)
+		identity.change = current_change(situation);
 	return shared_node(situation->contexts, &identity);
 }
 
@@ -319,20 +333,88 @@ static struct context_node *shared_of_unit(const struct situation *situation, co
 	return shared_node(situation->contexts, &identity);
 }
 
-/* A context that begins with this process: one run of a job or a change. */
+/* A context that begins with this process: one run of a job, or what was inherited, in a container. */
 static struct context_node *fresh(const struct situation *situation, enum context_kind kind, const char *name)
 {
 	const struct context context = { .kind = kind, .name = name, .container = situation->container };
+	const char *login = kind == CONTEXT_SESSION || kind == CONTEXT_CHANGE ? situation->current->login : "";
 
-	return context_new(&context, situation->facts.unit, "");
+	return context_new(&context, situation->facts.unit, login,
+			   kind == CONTEXT_CHANGE ? current_change(situation) : "");
+}
+
+/* One run of a unit that makes changes. */
+static struct context_node *fresh_change(const struct situation *situation, const char *name)
+{
+	const struct context context = { .kind = CONTEXT_CHANGE, .name = name, .container = situation->container };
+	const struct process *process = situation->process;
+	char change[CGROUP_NAME_MAX + 16];
+
+	(void)snprintf(change, sizeof(change), "%s-%08" PRIx32, name,
+		       (uint32_t)hash_mix(hash_u64(process->start_ns), process->pid));
+	return context_new(&context, situation->facts.unit, "", change);
+}
+
+static bool takes_logins(const struct image *image)
+{
+	return runs(image, login_programs, COUNT(login_programs));
+}
+
+/* What took a login, as people call it. */
+static const char *service_of_login(const struct situation *situation)
+{
+	const struct image *caller = situation->origin->caller, *image = situation->process->image;
+	const struct image *taker = takes_logins(image) || !caller ? image : caller;
+	const char *name = program_executable(&taker->program);
+
+	if (!strcmp(name, "sshd-session"))
+		return "sshd";
+	return strcmp(name, "systemd") != 0 && strcmp(name, "systemd-executor") != 0 ? name : "systemd-user";
+}
+
+static void note_taker(struct login *login, const struct process *process)
+{
+	if (login->taker_count < LOGIN_TAKERS_MAX)
+		login->taker[login->taker_count++] = (struct login_process) { process->pid, process->start_ns };
+}
+
+/* Its events are the acts of the program that took it, which is there from its beginning to its end. */
+static void begin_login(struct logins *logins, struct login *login, const struct process *process)
+{
+	login->first = (struct login_process) { process->pid, process->start_ns };
+	if (takes_logins(process->image))
+		note_taker(login, process);
+	for (const struct process *taker = process->parent; taker && takes_logins(taker->image); taker = taker->parent)
+		note_taker(login, taker);
+	if (login->taker_count)
+		login->first = login->taker[0];
+	login->is_existing = !logins->now_ns;
+	login->begin_ns = logins->now_ns ? logins->now_ns : process->start_ns;
+	login->is_settled = !logins->waits || strcmp(login->service, "sshd") != 0;
+}
+
+/* Who is put into `node` belongs to the login of that key from then on. */
+static void tie_to_login(const struct situation *situation, struct context_node *node, const char *key,
+			 const char *service)
+{
+	struct contexts *contexts = situation->contexts;
+	char whole[CGROUP_NAME_MAX + 128];
+
+	if (node->begins)
+		return;
+	(void)snprintf(whole, sizeof(whole), "%s%s%s", situation->container, situation->container[0] ? "/" : "", key);
+	node->begins = logins_get(&contexts->logins, contexts->home.pid_namespace, whole, node->context.name, service);
+	if (node->begins && !node->begins->begin_ns)
+		begin_login(&contexts->logins, node->begins, situation->process);
 }
 
 /* One login, however many processes it begins with (ssh can multiplex). */
-static struct context_node *login(const struct situation *situation, const char *key)
+static struct context_node *login(const struct situation *situation, const char *key, const char *service)
 {
 	const struct process *process = situation->process;
 	uint32_t uid = process->login_uid != EVENT_NO_ID ? process->login_uid : process->credentials.uid;
 	struct identity identity = identity_of(situation, CONTEXT_SESSION, "");
+	struct context_node *node;
 	char root[32];
 
 	identity.login = key;
@@ -341,7 +423,18 @@ static struct context_node *login(const struct situation *situation, const char 
 						   contexts_root(situation->contexts, process, root), uid);
 	else
 		identity.context.name = contexts_login_user(situation->contexts, uid);
-	return shared_node(situation->contexts, &identity);
+	node = shared_node(situation->contexts, &identity);
+	if (node)
+		tie_to_login(situation, node, key, service);
+	return node;
+}
+
+/* A person's session, also one that is a change: what its login began with. */
+static bool is_in_session(const struct situation *situation)
+{
+	enum context_kind kind = current_kind(situation);
+
+	return kind == CONTEXT_SESSION || (kind == CONTEXT_CHANGE && situation->current->login[0]);
 }
 
 /* What the command starts is the harness, whatever the command itself was started from. */
@@ -352,9 +445,51 @@ static struct context_node *choose_harness(const struct situation *situation)
 	return shared(situation, CONTEXT_HARNESS, "");
 }
 
+/* /etc/init.d/nginx, /etc/rc2.d/S01nginx: it has a service's name, and starts it. */
+static bool is_start_script(const struct image *image)
+{
+	const char *script = image->program.script;
+
+	if (image->program.script_kind != SCRIPT_TRUSTED)
+		return false;
+	return !strncmp(script, "/etc/init.d/", strlen("/etc/init.d/")) ||
+	       !strncmp(script, "/etc/rc", strlen("/etc/rc"));
+}
+
+/* Between the script and its daemon are few processes. */
+static bool is_below_start_script(const struct process *process)
+{
+	for (unsigned depth = 0; process && process->image && depth < 4; depth++, process = process->parent) {
+		if (is_start_script(process->image))
+			return true;
+	}
+	return false;
+}
+
+/* What start-stop-daemon becomes for such a script. */
+static bool is_start_scripts_daemon(const struct situation *situation)
+{
+	static const char *const starter[] = { "start-stop-daemon" };
+
+	return current_kind(situation) != CONTEXT_SERVICE && is_by_root(situation) &&
+	       runs(situation->origin->caller, starter, COUNT(starter)) && !situation->process->image->is_wrapper &&
+	       is_below_start_script(situation->process->parent);
+}
+
+/*
+ * A daemon that a declared change has started is a service, in the change's cgroup: what it starts is not the change's, nor are
+ * those whom a start script starts there.
+ */
 static struct context_node *choose_change(const struct situation *situation)
 {
-	return situation->facts.change[0] ? shared(situation, CONTEXT_CHANGE, situation->facts.change) : NULL;
+	const char *change = situation->facts.change;
+	struct identity identity = identity_of(situation, CONTEXT_CHANGE, change);
+
+	if (!change[0] || is_start_scripts_daemon(situation) ||
+	    (current_kind(situation) == CONTEXT_SERVICE && !strcmp(current_change(situation), change)))
+		return NULL;
+	identity.change = change;
+	return shared_node(situation->contexts, &identity);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -362,11 +497,6 @@ static bool ends_with(const char *text, const char *end)
 	size_t size = strlen(text), end_size = strlen(end);
 
 	return size >= end_size && !strcmp(text + size - end_size, end);
-}
-
-static bool takes_logins(const struct image *image)
-{
-	return runs(image, login_programs, COUNT(login_programs));
 }
 
 static bool makes_sessions(const struct image *image)
@@ -419,7 +549,7 @@ static bool is_login_shell(const struct situation *situation)
 {
 	const struct process *process = situation->process;
 
-	return process->session_id == EVENT_NO_ID && current_kind(situation) != CONTEXT_SESSION &&
+	return process->session_id == EVENT_NO_ID && !is_in_session(situation) &&
 	       takes_logins(situation->origin->caller) && is_by_roots_login_program(situation) &&
 	       process->image->argv_size && process->image->argv[0] != '/';
 }
@@ -441,25 +571,24 @@ static struct context_node *choose_session(const struct situation *situation)
 {
 	const struct process *process = situation->process;
 	uint32_t session_id = process->session_id;
-	enum context_kind kind = current_kind(situation);
 	char key[64];
 
-	if (kind == CONTEXT_JOB || (situation->current && situation->current->scheduler))
+	if (current_kind(situation) == CONTEXT_JOB || (situation->current && situation->current->scheduler))
 		return NULL;
 	if (is_login_by_audit(situation)) {
 		(void)snprintf(key, sizeof(key), "audit:%u", session_id);
-		return login(situation, key);
+		return login(situation, key, service_of_login(situation));
 	}
-	if (situation->facts.session && kind != CONTEXT_SESSION)
-		return login(situation, situation->facts.unit);
+	if (situation->facts.session && !is_in_session(situation))
+		return login(situation, situation->facts.unit, service_of_login(situation));
 	if (is_login_shell(situation) && process->parent) {
 		(void)snprintf(key, sizeof(key), "by:%u:%llu", process->parent->pid,
 			       (unsigned long long)process->parent->start_ns);
-		return login(situation, key);
+		return login(situation, key, service_of_login(situation));
 	}
 	if (is_console_shell(situation)) {
-		(void)snprintf(key, sizeof(key), "tty:%u:%u", process->tty_major, process->tty_minor);
-		return login(situation, key);
+		(void)snprintf(key, sizeof(key), "at:%u:%llu", process->pid, (unsigned long long)process->start_ns);
+		return login(situation, key, "console");
 	}
 	return NULL;
 }
@@ -515,7 +644,7 @@ static struct context_node *choose_unit(const struct situation *situation)
 		return NULL;
 	unit_base(unit, base);
 	if (is_change_unit(situation))
-		return fresh(situation, CONTEXT_CHANGE, base);
+		return fresh_change(situation, base);
 	unit_read(unit_root(situation, root), unit, &facts);
 	name = facts.main_program;
 	if (!name[0])
@@ -617,7 +746,22 @@ static struct context_node *choose_own_root(const struct situation *situation)
 			.context = { .kind = kind, .name = current->context.name, .container = situation->container },
 			.unit = current->unit,
 			.login = current->login,
+			.change = current->change,
 		});
+}
+
+/* Who came in is known only inside: docker exec is done by a daemon, for somebody of whom the kernel knows nothing. */
+static struct context_node *entry_into_container(const struct situation *situation)
+{
+	const struct process *process = situation->process;
+	struct context_node *node;
+	char key[64];
+
+	(void)snprintf(key, sizeof(key), "exec:%u:%llu", process->pid, (unsigned long long)process->start_ns);
+	node = login(situation, key, "container-exec");
+	if (node && node->begins)
+		node->begins->has_no_person = true;
+	return node;
 }
 
 /*
@@ -639,7 +783,7 @@ static struct context_node *choose_container(const struct situation *situation)
 	if (crosses && is_loose(kind) && !is_by_runtime(situation))
 		return shared(situation, kind == CONTEXT_UNKNOWN ? CONTEXT_BOOT : kind, "");
 	if (crosses)
-		return login(situation, "exec");
+		return entry_into_container(situation);
 	if (is_loose(kind) && is_plain_wrapper(situation->origin->caller) && !situation->process->image->is_wrapper)
 		return shared(situation, CONTEXT_SERVICE, own_name(situation));
 	return NULL;
@@ -654,8 +798,12 @@ static bool passes_on(const struct image *image)
 /* The scheduler's, but what it starts is no job. */
 static struct context_node *mailer_of_scheduler(const struct situation *situation)
 {
-	return shared_node(situation->contexts, &(struct identity) { situation->current->context,
-								     situation->current->unit, "mailer", false });
+	return shared_node(situation->contexts, &(struct identity) {
+							.context = situation->current->context,
+							.unit = situation->current->unit,
+							.login = "mailer",
+							.change = "",
+						});
 }
 
 /* Schedulers start jobs through a shell. What they start themselves is theirs: the mailer, for what a job printed. */
@@ -666,39 +814,16 @@ static struct context_node *choose_job(const struct situation *situation)
 		return NULL;
 	if (is_scheduler(situation->origin->caller))
 		return mailer_of_scheduler(situation);
+	process_set_login(situation->process, NULL, false); /* a job is nobody's, whoever has restarted the scheduler */
 	return fresh(situation, CONTEXT_JOB, own_name(situation));
-}
-
-/* /etc/init.d/nginx, /etc/rc2.d/S01nginx: it has a service's name, and starts it. */
-static bool is_start_script(const struct image *image)
-{
-	const char *script = image->program.script;
-
-	if (image->program.script_kind != SCRIPT_TRUSTED)
-		return false;
-	return !strncmp(script, "/etc/init.d/", strlen("/etc/init.d/")) ||
-	       !strncmp(script, "/etc/rc", strlen("/etc/rc"));
-}
-
-/* Between the script and its daemon are few processes. */
-static bool is_below_start_script(const struct process *process)
-{
-	for (unsigned depth = 0; process && process->image && depth < 4; depth++, process = process->parent) {
-		if (is_start_script(process->image))
-			return true;
-	}
-	return false;
 }
 
 /* A start script's daemon, as systemd would start it: a service, whoever called the script. */
 static struct context_node *choose_started_service(const struct situation *situation)
 {
-	static const char *const starter[] = { "start-stop-daemon" };
-
-	if (current_kind(situation) == CONTEXT_SERVICE || !is_by_root(situation) ||
-	    !runs(situation->origin->caller, starter, COUNT(starter)) || situation->process->image->is_wrapper ||
-	    !is_below_start_script(situation->process->parent))
+	if (!is_start_scripts_daemon(situation))
 		return NULL;
+	process_set_login(situation->process, NULL, false);
 	return shared(situation, CONTEXT_SERVICE, own_name(situation));
 }
 
@@ -805,8 +930,13 @@ static bool was_left_behind(const struct process *process, const struct origin *
 /* Takes the reference. */
 static void settle(struct process *process, const struct origin *origin, struct context_node *node)
 {
-	if (node && node != process->context)
-		process_set_context(process, node, !was_left_behind(process, origin, node));
+	if (node && node != process->context) {
+		bool is_root = !was_left_behind(process, origin, node);
+
+		process_set_context(process, node, is_root);
+		if (node->begins && node->begins != process->login)
+			process_set_login(process, node->begins, is_root);
+	}
 	context_release(node);
 }
 
@@ -842,6 +972,13 @@ static bool is_loose_process(const struct process *process)
 	return process->image && process->context && is_loose(process->context->context.kind);
 }
 
+/* Not what the change itself is: the program that a unit was started for, or the sshd of a session. */
+static bool is_started_by_change(const struct process *process)
+{
+	return process->image && process->context && process->context->context.kind == CONTEXT_CHANGE &&
+	       !process->is_context_root && !takes_logins(process->image) && !process->image->is_wrapper;
+}
+
 /* Up to where the same program was started, and a service of its name. */
 static struct process *found_service(struct contexts *contexts, struct process *process, struct context_node **node)
 {
@@ -853,6 +990,7 @@ static struct process *found_service(struct contexts *contexts, struct process *
 		},
 		.unit = process->context->unit,
 		.login = "",
+		.change = process->context->change,
 	};
 	struct process *root = process;
 
@@ -867,7 +1005,8 @@ static struct process *found_service(struct contexts *contexts, struct process *
 
 struct process *contexts_found_listener(struct contexts *contexts, struct process *process, struct context_node **node)
 {
-	return is_loose_process(process) ? found_service(contexts, process, node) : NULL;
+	return is_loose_process(process) || is_started_by_change(process) ? found_service(contexts, process, node)
+									  : NULL;
 }
 
 struct process *contexts_found_daemon(struct contexts *contexts, struct process *process, struct context_node **node)

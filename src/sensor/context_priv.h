@@ -7,6 +7,7 @@
 #ifndef SENSOR_CONTEXT_PRIV_H
 #define SENSOR_CONTEXT_PRIV_H
 
+#include "sensor/login_priv.h"
 #include "sensor/process_priv.h"
 #include "sensor/sensor.h"
 #include "sensor/users.h"
@@ -26,6 +27,7 @@ struct contexts {
 	char **changes; /* owned: units that are changes */
 	size_t change_count;
 	bool harness;
+	struct logins logins;
 	uint32_t mount_namespace; /* ours */
 	uint32_t proc_namespace;  /* the pid namespace that our /proc shows */
 	struct home home;
@@ -72,7 +74,8 @@ void contexts_assign(struct contexts *contexts, struct process *process, const s
 void contexts_note_login(struct contexts *contexts, struct process *process, const struct origin *origin);
 
 /*
- * `process` waits for connections: if it is in nobody's charge (boot, harness, unknown), it and its like are a service.
+ * `process` waits for connections: if it is in nobody's charge (boot, harness, unknown), or a change has started it, it and its
+ * like are a service.
  * Returns the process where that service begins, with the new context in *node (one reference, for the caller), or NULL
  * where nothing changes.
  */

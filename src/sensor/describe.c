@@ -69,6 +69,7 @@ static void fill_context(const struct process *process, struct event *event)
 	if (!node)
 		return;
 	event->context = node->context;
+	event->change = node->change;
 	if (node->context.kind == CONTEXT_SESSION && !node->roots)
 		event->flags |= EVENT_FLAG_ORPHAN;
 }
@@ -84,6 +85,10 @@ void sensor_describe(struct sensor *sensor, struct process *process, enum event_
 	event->namespace_pid = process->namespace_pid;
 	event->start_ns = process->start_ns;
 	fill_context(process, event);
+	if (process->login) {
+		event->login = process->login->id;
+		event->person = login_person(process->login);
+	}
 	fill_image(process->image, event);
 	name_ids(sensor, process);
 	event->uid = process->credentials.uid;

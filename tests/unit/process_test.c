@@ -211,7 +211,7 @@ static void a_full_table_refuses_and_counts(void **state)
 static void a_context_knows_how_many_of_its_roots_live(void **state)
 {
 	const struct context context = { .kind = CONTEXT_SESSION, .name = "alice", .container = "" };
-	struct context_node *node = context_new(&context, "", "audit:1");
+	struct context_node *node = context_new(&context, "", "audit:1", "");
 	struct process_table table;
 	struct process *root;
 
