@@ -292,11 +292,11 @@ class FakeHost:
         starts = "".join(f"/etc/init.d/{name} start\n" for name in names)
         self.write("/etc/rc.fakehost", f"mkdir -p /run/sshd /run/lock\n{starts}: >/run/rc.done\nwhile :; do wait; sleep 1; done\n")
 
-    def add_user(self, name, *, sudo=False, password=None):
-        """An account whose owner can log in with the host's key, and at the console with a password."""
-        self.prepare(f"useradd -m -s /bin/bash {name}")
+    def add_user(self, name, *, sudo=False, password=None, key=None, groups=""):
+        """An account whose owner can log in with a key, if not their own then the host's, and at the console with a password."""
+        self.prepare(f"useradd -m -s /bin/bash -G '{groups}' {name}")
         home = f"/home/{name}"
-        self.write(f"{home}/.ssh/authorized_keys", self.key.with_suffix(".pub").read_text(), 0o600)
+        self.write(f"{home}/.ssh/authorized_keys", (key or self.key).with_suffix(".pub").read_text(), 0o600)
         self.prepare(f"chmod 700 {home}/.ssh && chown -R {name}: {home}")
         if sudo:
             self.write(f"/etc/sudoers.d/{name}", f"{name} ALL=(ALL) NOPASSWD: ALL\n", 0o440)

@@ -1,0 +1,565 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ways in which a file of an application is changed on a host, and by whom: what each leaves on the disk, and what must
+be reported of it. files_test.py and sombrero_test.py do them; nothing here knows how Sombrero finds out.
+
+Each act has a folder of its own in each tree, so that a report's path says which act it is of. The trees belong to chef, whose
+work they are; alice and the web server may write there too, as on many a host.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import pty
+import re
+import shutil
+import stat
+import subprocess
+
+from fakehost import PLAIN, FakeHost, end_with_parent, wait_for
+from watching import SOMBRERO
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOOL = HERE / "files_acts_tool"
+STATE = "/var/lib/sombrero"
+
+# One in the layer that the host's root has over this machine's, one on an ext4 filesystem of its own. Beside each is a folder
+# `outside`, on the same filesystem and not watched.
+VOLUME = "/srv/disk"
+TREES = ("/srv/app", f"{VOLUME}/app")
+# A file of the machine below the layer: to change it is to copy it up first.
+BELOW = "/etc/pam.d/other"
+
+POLICY = """policy: web
+files:
+  - path: [/srv/app/**, /srv/disk/app/**, /etc/pam.d/**]
+    except: { user: chef }
+    severity: high
+    sombrero: true
+"""
+
+SHELL = os.path.realpath("/bin/sh")
+BASH = os.path.realpath("/bin/bash")
+PYTHON = os.path.realpath("/usr/bin/python3")
+FILEACT = f"{PYTHON}(#!/usr/local/bin/fileact)"
+
+
+def real(program):
+    return os.path.realpath(shutil.which(program) or program)
+
+
+PHP_SCRIPT = next((path.name for path in sorted(pathlib.Path("/etc/init.d").glob("php*-fpm"))), "php-fpm")
+PHP = "/usr/sbin/php-fpm" + re.sub("[^0-9.]", "", PHP_SCRIPT)
+SFTP_SERVER = "/usr/lib/openssh/sftp-server"
+VIM = real(next((name for name in ("vim.tiny", "vim") if shutil.which(name)), "/usr/bin/vim.tiny"))
+
+
+# ------------------------------------------------------------------------------------------------ on the disk
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """What is at a path. None: it doesn't matter."""
+
+    text: str = "old\n"
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    target: str
+
+
+FOLDER = "a directory"
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """A path as it is on the disk, in the words of an event."""
+
+    fields: tuple
+
+    def __getitem__(self, name):
+        return dict(self.fields)[name]
+
+
+class Names:
+    """The host's accounts."""
+
+    def __init__(self, host):
+        self._users = self._read(host, "/etc/passwd")
+        self._groups = self._read(host, "/etc/group")
+
+    @staticmethod
+    def _read(host, path):
+        lines = host.path(path).read_text().splitlines()
+        return {int(line.split(":")[2]): line.split(":")[0] for line in lines}
+
+    def owner(self, number):
+        return self._users.get(number, f"uid:{number}")
+
+    def group(self, number):
+        return self._groups.get(number, f"gid:{number}")
+
+
+def state_of(path, names):
+    """As an event's fields say it, file_type and so on; None where nothing is."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}
+    fields = {"file_type": kinds.get(stat.S_IFMT(status.st_mode), "other"), "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+              "owner": names.owner(status.st_uid), "owner_group": names.group(status.st_gid)}
+    if fields["file_type"] == "file":
+        fields |= {"size": status.st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    if fields["file_type"] == "symlink":
+        fields["target"] = os.readlink(path)
+    return State(tuple(fields.items()))
+
+
+def states_below(host, names, folder):
+    """All in a folder of the host, and itself as "", by relative path."""
+    root = host.path(folder)
+    found = {"": state_of(root, names)}
+    for directory, directories, files in os.walk(root):
+        for name in (*directories, *files):
+            path = pathlib.Path(directory, name)
+            found[str(path.relative_to(root))] = state_of(path, names)
+    return {path: state for path, state in found.items() if state}
+
+
+def differs(host, folder, expected, names):
+    """How what is in a folder differs from what should be there; "" if it doesn't."""
+    actual = states_below(host, names, folder)
+    actual.pop("", None)
+    wrong = [f"{path} should {'' if path in expected else 'not '}be there" for path in actual.keys() ^ expected.keys()]
+    for path in actual.keys() & expected.keys():
+        wanted, state = expected[path], actual[path]
+        wanted = File(wanted) if isinstance(wanted, str) and wanted != FOLDER else wanted
+        if wanted == FOLDER:
+            good = state["file_type"] == "directory"
+        elif isinstance(wanted, Link):
+            good = state["file_type"] == "symlink" and state["target"] == wanted.target
+        else:
+            good = state["file_type"] == "file" and state["sha256"] == hashlib.sha256(wanted.text.encode()).hexdigest() and \
+                wanted.mode in (None, int(state["mode"], 8)) and wanted.owner in (None, state["owner"]) and \
+                wanted.group in (None, state["owner_group"])
+        if not good:
+            wrong.append(f"{path} is {state}, not {wanted}")
+    return "; ".join(wrong)
+
+
+def make(host, folder, content, owner="alice"):
+    """Puts content into a folder of the host, which it makes, before anything watches."""
+    root = host.path(folder)
+    root.mkdir(parents=True, exist_ok=True)
+    for path, what in content.items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if what == FOLDER:
+            place.mkdir()
+        elif isinstance(what, Link):
+            place.symlink_to(what.target)
+        else:
+            place.write_text(what.text if isinstance(what, File) else what)
+    host.prepare(f"chown -R -h {owner}:app {folder}; chmod -R g+rwX {folder}; find {folder} -type d -exec chmod g+s {{}} +")
+
+
+# -------------------------------------------------------------------------------------------------------- who
+
+
+@dataclasses.dataclass(frozen=True)
+class Who:
+    """What an event must say of who acted. `user` is whose rights they had; `person` names a key of the host's, or is a name."""
+
+    context: str
+    user: str
+    login: str = ""  # whose account they logged in to
+    key: str = ""
+    flags: tuple = ()
+
+    def fields(self, keys):
+        kind, name = self.context.split(" ", 1)
+        return {"context": {"kind": kind, "name": name}, "user": self.user, "effective_user": self.user,
+                "person": keys.get(self.key, self.key) or None}
+
+
+ALICE = Who("session alice", "alice", "alice", "alice")
+ALICE_AS_ROOT = dataclasses.replace(ALICE, user="root")
+ALICE_AS_CHEF = dataclasses.replace(ALICE, user="chef")
+ALICE_WHO_LEFT = dataclasses.replace(ALICE, flags=("orphan",))
+ROOT_BY_BOB = Who("session root", "root", "root", "bob")
+ROOT_BY_ALICE = Who("session root", "root", "root", "alice")
+BOB_AT_THE_CONSOLE = Who("session bob", "bob", "bob", "bob-himself")
+CHEF = Who("session chef", "chef", "chef", "chef")
+WEB = Who(f"service {os.path.basename(PHP)}", "www-data")
+CHEF_DEPLOYS = Who("change deploy-1", "chef", "chef", "chef")
+ALICE_DEPLOYS = Who("change deploy-2", "root", "alice", "alice")
+CRON_AS_ROOT = Who("job report.sh", "root")
+CRON_AS_CHEF = Who("job sync.sh", "chef")
+APP_DAEMON = Who("service app-daemon", "chef")
+ENGINE = Who("service engine", "root")
+
+
+# ------------------------------------------------------------------------------------------------------- acts
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What must be said of one path, relative to the act's folder."""
+
+    kind: str
+    path: str
+    path_before: str = ""
+    flags: tuple = ()
+    entries: int | None = None
+
+
+def create(path, **more):
+    return Report("create", path, **more)
+
+
+def write(path, **more):
+    return Report("write", path, **more)
+
+
+def rename(path_before, path, **more):
+    return Report("rename", path, path_before, **more)
+
+
+def remove(path, **more):
+    return Report("remove", path, **more)
+
+
+def attributes(path, **more):
+    return Report("attributes", path, **more)
+
+
+@dataclasses.dataclass
+class Act:
+    name: str
+    does: object  # (host, act, folders)
+    who: Who
+    program: str
+    reports: tuple
+    before: dict
+    after: dict
+    prepare: object = None  # (host, act, folders), before anything watches
+    excused: bool = False  # chef's work: not reported
+    other_programs: tuple = ()  # it may be said to be one of these; then both have to be named
+    owner: str = "alice"
+    waits: float = 20  # seconds until it is on the disk
+
+    def folder(self, tree):
+        return f"{tree}/{self.name}"
+
+
+FILE = {"file": "old\n"}
+NEW = {"file": "new\n"}
+
+
+def shell(name, script, *reports, after=None, before=None, who=ALICE, program=None, **more):
+    """In a login by ssh, for each folder in turn: $D, and $O is one outside."""
+    after = NEW if after is None else after
+    return Act(name, by_ssh(script, who), who, program or f"{BASH}(-c)", reports or (write("file"),), before or FILE, after, **more)
+
+
+def by_ssh(script, who):
+    def does(host, _, folders):
+        host.login(who.login, f"set -e; for D in {' '.join(folders)}; do O=${{D%/*/*}}/outside; {script}\ndone",
+                   key=host.keys[who.key])
+    return does
+
+
+def tool(name, way, *reports, **more):
+    return shell(name, f"fileact {way}", *reports, program=more.pop("program", FILEACT), **more)
+
+
+# The ways a file can be changed. All by alice, some with sudo, where it takes root.
+WAYS = (
+    shell("append", "echo new >>$D/file", after={"file": "old\nnew\n"}),
+    shell("editor", f"{VIM} -u NONE -n -es -c 'set backupcopy=no' -c s/old/new/ -c wq $D/file", program=VIM),
+    shell("editor-dance", "cd $D; cp -p file .file.swp; echo new >4913; mv file file~; mv 4913 file; rm file~ .file.swp",
+          program=real("mv"), who=ALICE),
+    shell("sed", "sed -i s/old/new/ $D/file", program=real("sed")),
+    shell("mv", "mv $D/file $D/other", rename("file", "other"), after={"other": "old\n"}, program=real("mv")),
+    shell("mv-from-outside", "echo new >/tmp/moved; mv -f /tmp/moved $D/file", program=real("mv")),
+    shell("rename-over", "mv -f $D/next $D/file", write("file"), remove("next"), before=FILE | {"next": "new\n"},
+          program=real("mv")),
+    shell("cp", "cp -p $D/from $D/to", create("to"), before={"from": "old\n"}, after={"from": "old\n", "to": "old\n"},
+          program=real("cp")),
+    shell("cp-over", "cp -p $D/from $D/to", write("to"), before={"from": "new\n", "to": "old\n"},
+          after={"from": "new\n", "to": "new\n"}, program=real("cp")),
+    shell("hard-link", "ln $D/file $D/link", create("link"), after=FILE | {"link": "old\n"}, program=real("ln")),
+    shell("link-outside", "ln $D/file $O/link; echo new >$O/link; rm $O/link"),
+    shell("symlink", "ln -sfn new $D/current", write("current"), before={"current": Link("old")},
+          after={"current": Link("new")}, program=real("ln")),
+    shell("bind", "mkdir -p /tmp/bind; sudo mount --bind $D /tmp/bind; echo new >/tmp/bind/file; sudo umount /tmp/bind"),
+    shell("bind-file", "touch /tmp/bound; sudo mount --bind $D/file /tmp/bound; echo new >/tmp/bound; sudo umount /tmp/bound"),
+    shell("by-proc-root", "echo new >/proc/self/root$D/file"),
+    shell("by-proc-cwd", "cd $D; echo new >/proc/self/cwd/file"),
+    tool("unnamed", "unnamed $D/file new", create("file"), before={"other": "old\n"}, after={"other": "old\n", "file": "new\n"}),
+    tool("exchange", "exchange $D/a $D/b", write("a"), write("b"), before={"a": "1\n", "b": "2\n"}, after={"a": "2\n", "b": "1\n"}),
+    tool("ring", "ring $D/file new"),
+    tool("mapped", "mapped $D/file new", write("file", flags=("actor_uncertain",))),
+    tool("mapped-by-two", "mapped-by-two $D/file new", write("file", flags=("actor_uncertain",))),
+    shell("chattr", "sudo chattr +i $D/file", attributes("file"), after=FILE, who=ALICE_AS_ROOT, program=real("chattr")),
+    shell("chown", "sudo chown chef $D/file", attributes("file"), after={"file": File(owner="chef")}, who=ALICE_AS_ROOT,
+          program=real("chown")),
+    shell("chmod", "chmod 4755 $D/file", attributes("file"), after={"file": File(mode=0o4755)}, program=real("chmod")),
+    tool("xattr", "attribute $D/file user.mark new", attributes("file"), after=FILE),
+    tool("access-list", "access-list $D/file 33", attributes("file"), after=FILE),
+    shell("touch", "touch -d 2001-01-01 $D/file", attributes("file"), after=FILE, program=real("touch")),
+    shell("truncate", "truncate -s 0 $D/file", after={"file": ""}, program=real("truncate")),
+    shell("punch", "fallocate -p -o 0 -l 3 $D/file", after={"file": "\0\0\0\n"}, program=real("fallocate")),
+    shell("mkdir", "mkdir -p $D/a/b/c; echo new >$D/a/b/c/file", create("a"), create("a/b"), create("a/b/c"),
+          create("a/b/c/file"), before={"file": "old\n"}, program="",
+          after=FILE | {"a": FOLDER, "a/b": FOLDER, "a/b/c": FOLDER, "a/b/c/file": "new\n"}),
+    shell("rm", "rm $D/file", remove("file"), after={}, program=real("rm")),
+    shell("rm-r", "rm -r $D/d", remove("d", entries=3), before={"d/1": "1", "d/2": "2", "d/e/3": "3"}, after={},
+          program=real("rm")),
+    shell("mv-out", "mv $D/d $O/d; rm -r $O/d", remove("d", entries=3), before={"d/1": "1", "d/2": "2", "d/e/3": "3"},
+          after={}, program=real("mv")),
+    shell("mv-in", "mkdir $O/d; echo new >$O/d/1; mv $O/d $D/d", create("d"), create("d/1"), after=FILE | {"d": FOLDER, "d/1": "new\n"},
+          program=real("mv")),
+    shell("mv-within", "mv $D/d $D/e", rename("d", "e", entries=2), before={"d/1": "1", "d/2": "2"},
+          after={"e": FOLDER, "e/1": "1", "e/2": "2"}, program=real("mv")),
+    shell("inherited", "exec 3>$D/file; sed s/old/new/ >&3 <<<old; exec 3>&-", program="", other_programs=(f"{BASH}(-c)", real("sed"))),
+    shell("replaced-itself", "sh -c 'echo new >$0; exec sleep 0.2' $D/file", program="",
+          other_programs=(f"{SHELL}(-c)", real("sleep"))),
+    tool("given", "ask-for-it app-daemon $D/file new"),
+)
+
+
+# -------------------------------------------------------------------------------------------- who changes files
+
+
+def by_request(query):
+    """Somebody's browser asks the web shell."""
+    def does(host, _, folders):
+        for folder in folders:
+            host.run(*host.network("curl", "-sSf", "-m", "10", "--get", "--data-urlencode", f"{query}={folder}/file",
+                                   "http://127.0.0.1/shell.php"))
+    return does
+
+
+def by_copy(*command):
+    """A client of ssh that copies a file to the host."""
+    def does(host, act, folders):
+        source = host.folder / "new"
+        source.write_text("new\n")
+        for folder in folders:
+            words = [word.format(source=source, target=f"{act.who.login}@127.0.0.1:{folder}/file") for word in command]
+            host.run(*host.network(words[0], *host.ssh_options(host.keys[act.who.key]), *words[1:]))
+    return does
+
+
+def by_cron(host, *_):
+    """Its jobs at start: they do not wait for the minute."""
+    host.write("/run/cron.go", "")
+
+
+def by_daemon(host, act, folders):
+    """A neighbour asks a daemon of the host: nobody's session has to do with it."""
+    for folder in folders:
+        host.run(*host.enter("fileact", "ask", act.who.context.split()[1], "write", f"{folder}/file", "new"))
+
+
+def at_the_console(host, _, folders):
+    host.console.expect("login:")
+    host.console.type("bob")
+    host.console.expect("assword:")
+    host.console.type("secret")
+    host.console.expect("$ ")
+    for folder in folders:
+        host.console.type(f"echo new >{folder}/file")
+    host.console.type("exit")
+    host.console.expect("login:")
+
+
+def signs(act, folder):
+    """Files by which an act that waits says that it does, and hears that it may go on."""
+    outside = f"{os.path.dirname(os.path.dirname(folder))}/outside/{act.name}"
+    return f"{outside}.ready", f"{outside}.go"
+
+
+def begin(way, outlive):
+    """A login that starts something which waits; what it starts goes on without it, or keeps it open."""
+    def prepare(host, act, folders):
+        one = "fileact {} {}/file new {} {}"
+        commands = [one.format(way, folder, *signs(act, folder)) for folder in folders]
+        if outlive:
+            host.login(act.who.login, "".join(f"nohup {command} >/dev/null 2>&1 </dev/null & " for command in commands) + "sleep 0.3",
+                       key=host.keys[act.who.key])
+        else:
+            host.open_login(act.who.login, "".join(f"{command} & " for command in commands) + "wait", key=host.keys[act.who.key])
+        for folder in folders:
+            wait_for(f"{act.name} to begin", host.path(signs(act, folder)[0]).exists)
+    return prepare
+
+
+def let_go(host, act, folders):
+    for folder in folders:
+        host.write(signs(act, folder)[1], "")
+
+
+def begin_and_let_go(way, outlive):
+    def does(host, act, folders):
+        begin(way, outlive)(host, act, folders)
+        if outlive:
+            wait_for("the login to have ended", lambda: not host.logins(act.who.login))
+        let_go(host, act, folders)
+    return does
+
+
+WRITE = (write("file"),)
+
+PERSONS = (
+    shell("sudo", "echo new | sudo tee $D/file >/dev/null", who=ALICE_AS_ROOT, program=real("tee")),
+    shell("sudo-chef", "sudo -u chef sh -c \"echo new >$D/file\"", who=ALICE_AS_CHEF, program=f"{SHELL}(-c)"),
+    shell("su-chef", "sudo su chef -c \"echo new >$D/file\"", who=ALICE_AS_CHEF, program=f"{BASH}(-c)"),
+    shell("root-bob", "echo new >$D/file", who=ROOT_BY_BOB),
+    shell("root-alice", "echo new >$D/file", who=ROOT_BY_ALICE),
+    Act("web-shell", by_request("command"), WEB, f"{SHELL}(-c)", WRITE, FILE, NEW),
+    Act("web-upload", by_request("upload"), WEB, real(PHP), WRITE, FILE, NEW),
+    Act("scp", by_copy("scp", "-q", "{source}", "{target}"), ALICE, SFTP_SERVER, WRITE, FILE, NEW),
+    Act("console", at_the_console, BOB_AT_THE_CONSOLE, BASH, WRITE, FILE, NEW),
+    Act("left-behind", begin_and_let_go("leave", outlive=True), ALICE_WHO_LEFT, FILEACT, WRITE, FILE, NEW),
+    Act("held-long", begin_and_let_go("hold", outlive=False), ALICE, FILEACT, WRITE, FILE, NEW),
+    Act("held-before", let_go, ALICE, FILEACT, WRITE, FILE, NEW, prepare=begin("hold", outlive=False)),
+    Act("cron-root", by_cron, CRON_AS_ROOT, f"{SHELL}(#!/usr/local/bin/report.sh)", WRITE, FILE, NEW),
+    Act("engine", by_daemon, ENGINE, f"{PYTHON}(#!/usr/local/bin/engine)", WRITE, FILE, NEW),
+)
+
+# What chef may do, and all that a declared change does.
+EXCUSED = (
+    shell("chef-ssh", "echo new >$D/file", who=CHEF, excused=True),
+    shell("chef-change", "sudo sombrero change begin --id deploy-1 --state {STATE} -- sudo -u chef sh -c \"echo new >$D/file\""
+          .replace("{STATE}", STATE), who=CHEF_DEPLOYS, program=f"{SHELL}(-c)", excused=True),
+    shell("alice-change", f"sudo sombrero change begin --id deploy-2 --state {STATE} -- cp /etc/hostname $D/file",
+          after={"file": "web\n"}, who=ALICE_DEPLOYS, program=real("cp"), excused=True),
+    Act("cron-chef", by_cron, CRON_AS_CHEF, f"{SHELL}(#!/usr/local/bin/sync.sh)", WRITE, FILE, NEW, excused=True),
+    Act("app-daemon", by_daemon, APP_DAEMON, f"{PYTHON}(#!/usr/local/bin/app-daemon)", WRITE, FILE, NEW, excused=True),
+)
+
+ACTS = (*WAYS, *PERSONS, *EXCUSED)
+
+
+# --------------------------------------------------------------------------------------------------- the host
+
+NGINX = """user www-data;
+pid /run/nginx.pid;
+events {}
+http { server { listen 127.0.0.1:80; root /srv/www; location ~ \\.php$ {
+    include fastcgi_params; fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
+    fastcgi_pass unix:/run/php/php.sock; } } }
+"""
+POOL = """[www]
+user = www-data
+listen = /run/php/php.sock
+listen.owner = www-data
+pm = static
+pm.max_children = 1
+"""
+WEB_SHELL = """<?php
+if (isset($_GET["command"])) system("echo new >" . $_GET["command"]);
+if (isset($_GET["upload"])) file_put_contents($_GET["upload"], "new\\n");
+"""
+
+# Started at boot by the host's init. Cron waits until it is asked for: it runs what is due at its start, then.
+SCRIPT = """#!/bin/sh
+touch /var/log/auth.log
+start-stop-daemon --start --quiet --exec /bin/busybox -- syslogd -O /var/log/auth.log
+start-stop-daemon --start --quiet --background --chuid chef --umask 002 --exec /usr/local/bin/app-daemon
+start-stop-daemon --start --quiet --background --exec /usr/local/bin/engine
+setsid sh -c 'while :; do /sbin/agetty console linux; done' </dev/null >/dev/null 2>&1 &
+setsid sh -c 'while [ ! -e /run/cron.go ]; do sleep 0.1; done; exec /etc/init.d/cron start' </dev/null >/dev/null 2>&1 &
+"""
+
+
+class AppHost(FakeHost):
+    """A host with an application on it, those who work there, and a place for each act."""
+
+    def __init__(self, disk, acts=ACTS, trees=TREES):
+        furnished = disk.furnished
+        state = disk.folder / "state"
+        state.mkdir(mode=0o700, exist_ok=True)
+        self.state = state
+        self.trees = trees
+        self._logins = []
+        super().__init__("web", PLAIN, disk=disk, mounts={STATE: state}, volumes=(VOLUME,))
+        try:
+            self.keys = {name: self.make_key(name) for name in ("alice", "bob", "chef")}
+            if not furnished:
+                self._furnish_accounts()
+                self._furnish_services()
+                self._furnish_tools()
+                self._furnish_trees(acts)
+            self.names = Names(self)
+        except BaseException:
+            self.close()
+            raise
+
+    def _furnish_accounts(self):
+        self.prepare("groupadd app")
+        for name in ("alice", "chef"):
+            self.add_user(name, sudo=True, key=self.keys[name], groups="app")
+        self.add_user("bob", password="secret", groups="app")
+        self.prepare("usermod -a -G app www-data")
+        both = "".join(self.keys[name].with_suffix(".pub").read_text() for name in ("alice", "bob"))
+        self.write("/root/.ssh/authorized_keys", both, 0o600)
+
+    def _furnish_services(self):
+        self.write("/etc/nginx/nginx.conf", NGINX)
+        self.prepare("rm -f /etc/php/*/fpm/pool.d/*")
+        for folder in self.path("/etc/php").glob("*/fpm/pool.d"):
+            (folder / "www.conf").write_text(POOL)
+        self.write("/srv/www/shell.php", WEB_SHELL)
+        self.write("/etc/init.d/acts", SCRIPT, 0o755)
+        self.start_scripts("acts", "ssh", "nginx", PHP_SCRIPT)
+
+    def _furnish_tools(self):
+        for name in ("fileact", "app-daemon", "engine"):
+            shutil.copy(TOOL, self.path(f"/usr/local/bin/{name}"))
+        shutil.copy(SOMBRERO, self.path("/usr/local/bin/sombrero"))
+        for act, user, script in (("cron-root", "root", "report.sh"), ("cron-chef", "chef", "sync.sh")):
+            lines = "".join(f"echo new >{tree}/{act}/file\n" for tree in self.trees)
+            self.write(f"/usr/local/bin/{script}", f"#!/bin/sh\n{lines}", 0o755)
+            self.write(f"/etc/cron.d/{act}", f"@reboot {user} /usr/local/bin/{script}\n")
+
+    def _furnish_trees(self, acts):
+        for tree in self.trees:
+            make(self, tree, {}, "chef")
+            make(self, f"{os.path.dirname(tree)}/outside", {}, "alice")
+            for act in acts:
+                make(self, act.folder(tree), act.before, act.owner)
+
+    def folders(self, act):
+        return [act.folder(tree) for tree in self.trees]
+
+    def boot(self, seconds=60):
+        super().boot(seconds)
+        self.wait_for_ssh("alice")
+
+    def fingerprints(self):
+        """What ssh calls each person's key."""
+        return {name: self.run("ssh-keygen", "-l", "-f", f"{key}.pub").split()[1] for name, key in self.keys.items()}
+
+    def open_login(self, user, script, key):
+        """A login that stays."""
+        self._logins.append(subprocess.Popen(self.ssh(user, script, key=key), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                             preexec_fn=end_with_parent))
+
+    def logins(self, user):
+        """The sshd of each login of that account."""
+        found = self.run(*self.enter("pgrep", "-a", "-f", f"^sshd: {user}"), check=False)
+        return found.splitlines()
+
+    def close(self):
+        for login in self._logins:
+            login.kill()
+            login.wait()
+        super().close()
