@@ -124,7 +124,7 @@ def _verdicts(measured):
 
 def _method(measured):
     return (
-        f"{measured.rounds} rounds, on {measured.filesystem}. At the beginning: {measured.neighbours}."
+        f"{measured.rounds} rounds. At the beginning: {measured.neighbours}."
         + (f" Without auditd: {measured.why_no_auditd}." if measured.why_no_auditd else "")
     )
 

@@ -18,6 +18,7 @@ import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+CLONE_NEWNS = 0x20000
 SYS_BPF = 321
 BPF_ENABLE_STATS = 32
 
@@ -33,6 +34,13 @@ def die_with_us(number=signal.SIGKILL):
         _libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
 
     return prepare
+
+
+def unshare_mounts():
+    """What is mounted from here on is seen by this process and its children only, and goes with them."""
+    if _libc.unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 
 
 def output(*command):
