@@ -137,6 +137,13 @@ const char *contexts_login_user(const struct contexts *contexts, uint32_t uid)
 	return users_name(contexts->users, contexts->home.mount_namespace, home_root(contexts, root), uid);
 }
 
+const char *contexts_home_group(const struct contexts *contexts, uint32_t gid)
+{
+	char root[32];
+
+	return users_group(contexts->users, contexts->home.mount_namespace, home_root(contexts, root), gid);
+}
+
 uint32_t contexts_number(const struct contexts *contexts, const struct process *process)
 {
 	return proc_number(contexts->proc_namespace, process->pid, process->pid_namespace, process->namespace_pid);

@@ -43,6 +43,9 @@ void contexts_set_home(struct contexts *contexts, const struct home *home);
 /* The name of who logged in, as the accounts at home have it: nobody else can choose that. */
 const char *contexts_login_user(const struct contexts *contexts, uint32_t uid);
 
+/* The name of a group, as the files at home have it. */
+const char *contexts_home_group(const struct contexts *contexts, uint32_t gid);
+
 /* The number that our /proc has for the process; 0 where it shows it not. */
 uint32_t contexts_number(const struct contexts *contexts, const struct process *process);
 

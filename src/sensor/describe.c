@@ -47,7 +47,7 @@ static void fill_lineage(struct sensor *sensor, const struct process *process, s
 	}
 }
 
-static void fill_image(const struct image *image, struct event *event)
+void describe_image(const struct image *image, struct event *event)
 {
 	if (!image)
 		return;
@@ -89,7 +89,7 @@ void sensor_describe(struct sensor *sensor, struct process *process, enum event_
 		event->login = process->login->id;
 		event->person = login_person(process->login);
 	}
-	fill_image(process->image, event);
+	describe_image(process->image, event);
 	name_ids(sensor, process);
 	event->uid = process->credentials.uid;
 	event->euid = process->credentials.euid;

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "sensor/cgroup.h"
+#include "sensor/files_priv.h"
 #include "sensor/sensor_priv.h"
 
 /* How long records may wait in the ring: short while there is much to do, longer when idle. */
@@ -30,6 +31,7 @@ static const char *const loss_names[LOSS_COUNT] = {
 	[LOSS_DOUBT] = "program unknown after a loss",
 	[LOSS_TABLE] = "process table full",
 	[LOSS_MEMORY] = "out of memory",
+	[LOSS_FILES] = "queue of file notices full",
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -100,6 +102,7 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 	known = process->image;
 	before = process->credentials;
 	actor_become(sensor, process, exec, &facts);
+	process->exec_ns = exec->header.time_ns;
 	process->in_scope = true;
 	sensor_describe(sensor, process, EVENT_EXEC, exec->header.time_ns, &event);
 	if (known)
@@ -440,6 +443,8 @@ int sensor_open(const struct sensor_options *options, event_sink sink, void *own
 				     &sensor->kernel, error);
 	if (!status)
 		status = snapshot_take(sensor, error);
+	if (!status && options->files)
+		status = files_open(sensor, options->files, &sensor->files, error);
 	if (status < 0) {
 		sensor_close(sensor);
 		return status;
@@ -460,7 +465,9 @@ int sensor_poll(struct sensor *sensor, int timeout_ms)
 	else if (sensor->wait_ms < WAIT_MAX_MS)
 		sensor->wait_ms++;
 	tick(sensor);
-	return sensor->sink_status;
+	if (sensor->files && !sensor->sink_status)
+		taken = files_poll(sensor->files, false);
+	return taken < 0 ? taken : sensor->sink_status;
 }
 
 int sensor_drain(struct sensor *sensor)
@@ -470,6 +477,8 @@ int sensor_drain(struct sensor *sensor)
 	/* As many rounds as it takes to empty a full ring of the smallest records; who floods it may be late. */
 	for (int round = 0; round < 64 && taken == KERNEL_RECORDS_AT_ONCE; round++)
 		taken = kernel_consume(sensor->kernel, 0);
+	if (sensor->files && taken >= 0 && !sensor->sink_status)
+		taken = files_poll(sensor->files, true);
 	tell_losses(sensor);
 	return taken < 0 ? taken : sensor->sink_status;
 }
@@ -478,6 +487,7 @@ void sensor_close(struct sensor *sensor)
 {
 	if (!sensor)
 		return;
+	files_close(sensor->files);
 	kernel_close(sensor->kernel);
 	snapshot_free(&sensor->snapshot);
 	process_table_free(&sensor->table);
@@ -501,6 +511,8 @@ void sensor_status(struct sensor *sensor, struct sensor_status *out)
 			.reason = loss_names[i],
 			.count = i <= LOSS_RECURSION ? kernel[i] : sensor->losses[i],
 		};
+	if (sensor->files)
+		out->files = sensor->files->tally;
 	out->records = sensor->records;
 	out->events = sensor->events;
 	out->processes = sensor->table.living;

@@ -11,9 +11,24 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "event/baseline.h"
 #include "event/event.h"
 
 struct sensor;
+
+/*
+ * Which files are watched. Paths are as at home, without a slash at the end. Borrowed, all of it, as long as the sensor lives; what
+ * is put into the baseline is the owner's to commit, after each sensor_open(), sensor_poll() and sensor_drain().
+ */
+struct file_watch {
+	const struct baseline *baseline;
+	const char *const *roots; /* directories: none lies in another; "" is the root directory */
+	size_t root_count;
+	void *owner;
+	bool (*wants)(void *owner, const char *path);       /* is it told of? */
+	bool (*wants_below)(void *owner, const char *path); /* may something in this directory be? */
+	bool (*wants_text)(void *owner, const char *path);  /* is its text kept, so that a difference can be shown? */
+};
 
 struct sensor_options {
 	/* Directories in the cgroup2 tree whose subtrees are watched; none: the whole host. Borrowed until sensor_open returns. */
@@ -27,6 +42,8 @@ struct sensor_options {
 	/* Names of units (chef-client.service) that are changes. Added to the built-in ones. */
 	const char *const *changes;
 	size_t change_count;
+	/* Files to watch; NULL: none. */
+	const struct file_watch *files;
 	/* Report what was there before as events with EVENT_FLAG_EXISTING: processes in scope, and what they listen on. */
 	bool existing;
 };
@@ -61,6 +78,14 @@ struct sensor_part {
 	uint64_t runs, run_ns; /* only while kernel.bpf_stats_enabled is 1; otherwise 0 */
 };
 
+struct files_tally {
+	uint64_t files;   /* looked at in trees, so far */
+	uint64_t notices; /* of the kernel */
+	uint64_t events;
+	uint64_t transient; /* came and went within a moment: not told */
+	uint64_t unwatched; /* directories whose filesystem doesn't tell of changes */
+};
+
 struct sensor_loss {
 	const char *reason;
 	uint64_t count;
@@ -78,6 +103,7 @@ struct sensor_status {
 	uint64_t events;       /* handed to the sink */
 	size_t processes;      /* in the table, alive */
 	size_t processes_dead; /* kept to explain what comes late */
+	struct files_tally files;
 	size_t ring_bytes;
 	size_t map_bytes; /* what the kernel says of our maps, the ring included */
 };

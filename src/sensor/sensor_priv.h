@@ -22,6 +22,7 @@ enum {
 	LOSS_DOUBT, /* after a loss it can't be told any more what a process runs: its events have what it ran before */
 	LOSS_TABLE, /* the process table had no room */
 	LOSS_MEMORY, /* out of memory */
+	LOSS_FILES,  /* the queue of notices of files ran over: what happened is found by comparing */
 	LOSS_COUNT,
 };
 
@@ -34,8 +35,11 @@ struct snapshot {
 	size_t count, capacity;
 };
 
+struct files;
+
 struct sensor {
 	struct kernel *kernel;
+	struct files *files; /* NULL: none are watched */
 	struct process_table table;
 	struct contexts contexts;
 	struct users *users;
@@ -71,6 +75,9 @@ bool sensor_has(const struct sensor *sensor, const char *cgroup);
 /* Fills in an event of that kind with all about its actor; its strings are good until the next is filled in. */
 void sensor_describe(struct sensor *sensor, struct process *process, enum event_kind kind, uint64_t time_ns,
 		     struct event *event);
+
+/* … as of when it ran that image (NULL is nothing). */
+void describe_image(const struct image *image, struct event *event);
 
 /* Hands an event to the sink, unless its actor (NULL for none) is not in the scope. */
 void sensor_emit(struct sensor *sensor, const struct process *process, const struct event *event);

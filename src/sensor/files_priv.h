@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Watched files: files.c turns notices into touches, scan.c looks through trees, settle.c turns touches into events by
+ * comparing with the baseline.
+ */
+#ifndef SENSOR_FILES_PRIV_H
+#define SENSOR_FILES_PRIV_H
+
+#include "sensor/look_priv.h"
+#include "sensor/mark_priv.h"
+#include "sensor/sensor_priv.h"
+#include "sensor/touch_priv.h"
+
+struct files {
+	struct sensor *sensor;          /* borrowed */
+	const struct file_watch *watch; /* borrowed */
+	struct marks marks;
+	struct touches touches;
+	struct look *look;
+	int root;           /* the root directory at home */
+	uint64_t empty_ns;  /* there were no notices then, CLOCK_BOOTTIME: those to come are later */
+	uint64_t verify_ns; /* when all is looked through again */
+	char *place_path;   /* owned: the directory that was opened last, */
+	int place;          /* and its descriptor, or -1 */
+	struct buffer text; /* of a file whose differences are wanted */
+	struct buffer diff;
+	struct files_tally tally;
+};
+
+/* 0, or a negative errno with a text. Takes the baseline of trees that are seen for the first time. */
+int files_open(struct sensor *sensor, const struct file_watch *watch, struct files **out, struct error *error);
+
+/* Takes what there is, and tells what is settled: all of it, when `at_once`. 0 or a negative errno. */
+int files_poll(struct files *files, bool at_once);
+void files_close(struct files *files);
+
+/* Notes a touch of `path` by `actor` (borrowed). */
+struct touch *files_touch(struct files *files, const char *path, uint64_t mask, const struct actor *actor);
+
+/* The directory that `path` lies in, open, and what it is called there. A descriptor that stays ours, or a negative errno. */
+int files_place(struct files *files, const char *path, const char **name);
+/* After a directory was renamed or replaced. */
+void files_forget_place(struct files *files);
+
+/* Lets the sensor take records, in the middle of long work. */
+void files_breathe(void *files);
+
+/* Is it, or may something below it be, what a rule is about? */
+bool files_wants(const struct files *files, const char *path);
+bool files_wants_below(const struct files *files, const char *directory);
+
+/* A tree that was never taken is put into the baseline as it is. One that was is compared; what differs is touched. */
+int scan_start(struct files *files, const char *top, struct error *error);
+/* Compares: what differs is touched by `actor`, or is found, where that is NULL. */
+void scan_again(struct files *files, const char *top, const struct actor *actor);
+/* A directory that is new: watches it, and touches, weakly, what is in it. */
+void scan_new(struct files *files, const char *top, const struct actor *actor);
+
+/* Tells what is settled by `now_ns`. */
+void settle(struct files *files, uint64_t now_ns, bool at_once);
+/* Tells of one touch, which is gone then. */
+void settle_touch(struct files *files, struct touch *touch);
+/* A directory's rename is told at once, since what is below it is called otherwise from then on. */
+void settle_rename(struct files *files, const char *from, const char *to, const struct actor *actor);
+
+#endif

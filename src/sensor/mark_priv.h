@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The directories that are watched, and what fanotify(7) tells of them. Inode marks: what lies outside of them pays nothing. A
+ * notice names a directory by its file handle, which is looked up here, so nothing has to be opened by handle: that works on
+ * overlays, too.
+ */
+#ifndef SENSOR_MARK_PRIV_H
+#define SENSOR_MARK_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/table.h"
+
+#define MARK_HANDLE_MAX 128
+
+struct directory {
+	uint64_t filesystem;
+	int handle_type;
+	unsigned handle_size;
+	uint8_t handle[MARK_HANDLE_MAX];
+	bool in_tree; /* else on the way to one: only what comes, goes or is renamed there counts */
+	char *path;   /* owned; without a slash at the end, "/" is "" */
+};
+
+struct marks {
+	int fanotify;
+	struct table by_handle, by_path; /* struct directory, owned */
+	uint8_t *batch;                  /* owned: what was read */
+	size_t batch_size, batch_at;
+};
+
+/* One thing that happened, or several of one process to one file: the kernel merges them. */
+struct notice {
+	uint64_t mask; /* FAN_… */
+	int32_t pid;   /* in our pid namespace; 0 for a process outside of it */
+	const struct directory *directory;
+	const char *name;           /* "." for the directory itself */
+	const struct directory *to; /* of FAN_RENAME, else NULL. One of the two is NULL where it is not watched */
+	const char *to_name;
+};
+
+/* Errors: -EPERM, -ENOTSUP, -ENOMEM, with a text. */
+int marks_open(struct marks *marks, struct error *error);
+void marks_close(struct marks *marks);
+
+/*
+ * Watches the open `directory`, known as `path` from now on; one known as that before is another and is let go. 0, or a
+ * negative errno: -EOPNOTSUPP where the filesystem can't tell.
+ */
+int marks_add(struct marks *marks, int directory, const char *path, bool in_tree);
+const struct directory *marks_find(const struct marks *marks, const char *path);
+
+/* Lets go of `path` and what is below it. */
+void marks_remove(struct marks *marks, const char *path);
+/* The same directories, under another name. */
+void marks_rename(struct marks *marks, const char *from, const char *to);
+
+/* Reads a batch of what there is. How many bytes, 0 for nothing, or a negative errno. */
+int marks_read(struct marks *marks);
+/* The next notice of the batch. False at its end. FAN_Q_OVERFLOW in the mask: some were lost, and there is nothing else in it. */
+bool marks_next(struct marks *marks, struct notice *out);
+
+#endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looks through the trees that are watched: marks their directories, takes the baseline, compares with it. Only what differs in its
+ * metadata is read; the change time can't be set by whoever changes a file.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "sensor/files_priv.h"
+#include "sensor/rooted.h"
+
+/* Between two breaths: about a millisecond of looking. */
+#define BREATHE 256
+
+/* What is known of a file, in two words: which, and how it was. A walk over the baseline makes them, and then is over. */
+struct print {
+	uint64_t path, state; /* path 0: no entry */
+	bool seen;
+};
+
+struct prints {
+	struct print *slot; /* owned */
+	size_t count, capacity;
+};
+
+struct scan {
+	struct files *files;
+	const struct actor *actor; /* NULL: nobody knows */
+	bool take;                 /* into the baseline, silently */
+	bool new;                  /* nothing of it is known */
+	struct prints prints;
+	char **waiting; /* owned: directories still to be looked at */
+	size_t waiting_count, waiting_capacity;
+	unsigned looked;
+	int status;
+	char path[PATH_MAX + NAME_MAX + 2];
+};
+
+/* --- fingerprints -------------------------------------------------------------------------------- */
+
+static uint64_t print_path(const char *path)
+{
+	uint64_t hash = hash_text(path);
+
+	return hash ? hash : 1;
+}
+
+static uint64_t print_state(const struct baseline_file *file)
+{
+	const uint64_t facts[] = {
+		file->type, file->mode,     file->uid,
+		file->gid,  file->device,   file->inode,
+		file->size, file->mtime_ns, file->type == FILE_DIRECTORY ? 0 : file->ctime_ns,
+	};
+	uint64_t known[sizeof(facts) / sizeof(facts[0])];
+
+	memcpy(known, facts, sizeof(facts));
+	if (file->type == FILE_DIRECTORY)
+		known[7] = 0; /* its times change with what is in it */
+	return hash_bytes(known, sizeof(known));
+}
+
+static bool prints_grow(struct prints *prints)
+{
+	size_t capacity = prints->capacity ? prints->capacity * 2 : 1024;
+	struct print *slot = calloc(capacity, sizeof(*slot));
+
+	if (!slot)
+		return false;
+	for (size_t i = 0; i < prints->capacity; i++) {
+		size_t at = prints->slot[i].path & (capacity - 1);
+
+		while (prints->slot[i].path && slot[at].path)
+			at = (at + 1) & (capacity - 1);
+		if (prints->slot[i].path)
+			slot[at] = prints->slot[i];
+	}
+	free(prints->slot);
+	prints->slot = slot;
+	prints->capacity = capacity;
+	return true;
+}
+
+static struct print *prints_at(const struct prints *prints, uint64_t path)
+{
+	size_t at = path & (prints->capacity - 1);
+
+	if (!prints->capacity)
+		return NULL;
+	while (prints->slot[at].path && prints->slot[at].path != path)
+		at = (at + 1) & (prints->capacity - 1);
+	return &prints->slot[at];
+}
+
+static int add_print(void *to, const char *path, const struct baseline_file *file)
+{
+	struct prints *prints = to;
+	struct print *print;
+
+	if (prints->count * 4 >= prints->capacity * 3 && !prints_grow(prints))
+		return -ENOMEM;
+	print = prints_at(prints, print_path(path));
+	if (!print) /* not so after growing */
+		return -ENOMEM;
+	*print = (struct print) { .path = print_path(path), .state = print_state(file) };
+	prints->count++;
+	return 0;
+}
+
+/* --- one file ------------------------------------------------------------------------------------ */
+
+static void touch(struct scan *scan, const char *path)
+{
+	const struct actor nobody = { 0 };
+	struct touch *touch = files_touch(scan->files, path, 0, scan->actor ? scan->actor : &nobody);
+
+	if (touch && touch->weak)
+		touch->found = !scan->actor;
+}
+
+static void take(struct scan *scan, int directory, const char *name)
+{
+	struct files *files = scan->files;
+	bool wants_text = files->watch->wants_text(files->watch->owner, scan->path);
+	const struct baseline *baseline = files->watch->baseline;
+	struct baseline_file file;
+
+	buffer_clear(&files->text);
+	if (look_at(files->look, directory, name, true, wants_text ? &files->text : NULL, &file) < 0)
+		return;
+	scan->status = baseline->put(baseline->owner, scan->path, &file);
+	if (wants_text && file.has_sha256 && !scan->status)
+		scan->status =
+			baseline->put_text(baseline->owner, scan->path, buffer_string(&files->text), files->text.size);
+	files->tally.files++;
+}
+
+static void compare(struct scan *scan, int directory, const char *name)
+{
+	struct print *print = prints_at(&scan->prints, print_path(scan->path));
+	struct baseline_file file;
+
+	if (look_at(scan->files->look, directory, name, false, NULL, &file) < 0)
+		return;
+	scan->files->tally.files++;
+	if (print && print->path)
+		print->seen = true;
+	if (!print || !print->path || print->state != print_state(&file))
+		touch(scan, scan->path);
+}
+
+static void on_file(struct scan *scan, int directory, const char *name)
+{
+	if (++scan->looked % BREATHE == 0)
+		files_breathe(scan->files);
+	if (!files_wants(scan->files, scan->path))
+		return;
+	if (scan->take)
+		take(scan, directory, name);
+	else if (scan->new)
+		touch(scan, scan->path);
+	else
+		compare(scan, directory, name);
+}
+
+/* --- directories --------------------------------------------------------------------------------- */
+
+static void wait_for(struct scan *scan, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (copy && scan->waiting_count == scan->waiting_capacity) {
+		size_t capacity = scan->waiting_capacity ? scan->waiting_capacity * 2 : 64;
+		char **waiting = realloc(scan->waiting, capacity * sizeof(*waiting));
+
+		if (waiting) {
+			scan->waiting = waiting;
+			scan->waiting_capacity = capacity;
+		}
+	}
+	if (!copy || scan->waiting_count == scan->waiting_capacity) {
+		free(copy);
+		scan->status = -ENOMEM;
+		return;
+	}
+	scan->waiting[scan->waiting_count++] = copy;
+}
+
+/* What the kernel makes up is no tree of files. */
+static bool is_made_up(int fd)
+{
+	static const long kinds[] = { PROC_SUPER_MAGIC,   SYSFS_MAGIC,
+				      CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+				      BPF_FS_MAGIC,       DEBUGFS_MAGIC,
+				      TRACEFS_MAGIC,      DEVPTS_SUPER_MAGIC,
+				      SECURITYFS_MAGIC,   0x65735543 /* FUSE's control */,
+				      0x62656570 /* configfs */ };
+	struct statfs filesystem;
+
+	if (fstatfs(fd, &filesystem))
+		return false;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (filesystem.f_type == kinds[i])
+			return true;
+	}
+	return false;
+}
+
+static int watch_directory(struct files *files, int fd, const char *path)
+{
+	int status = marks_add(&files->marks, fd, path, true);
+
+	if (status == -EOPNOTSUPP)
+		files->tally.unwatched++;
+	return status;
+}
+
+static void on_entry(struct scan *scan, int fd, const char *directory, const struct dirent *entry)
+{
+	struct stat status;
+	bool is_directory = entry->d_type == DT_DIR;
+
+	if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+		return;
+	if (entry->d_type == DT_UNKNOWN && !fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW))
+		is_directory = S_ISDIR(status.st_mode);
+	if (snprintf(scan->path, sizeof(scan->path), "%s/%s", directory, entry->d_name) >= PATH_MAX)
+		return; /* nobody can name it either */
+	on_file(scan, fd, entry->d_name);
+	if (is_directory && files_wants_below(scan->files, scan->path))
+		wait_for(scan, scan->path);
+}
+
+/* Marked first, then listed: what comes in between is told twice, and counts once. */
+static int look_through(struct scan *scan, const char *directory)
+{
+	int fd = rooted_open(scan->files->root, directory[0] ? directory : "/", O_RDONLY | O_DIRECTORY), status;
+	const struct dirent *entry;
+	DIR *listing;
+
+	if (fd < 0)
+		return fd;
+	if (is_made_up(fd)) {
+		(void)close(fd);
+		return 0;
+	}
+	status = watch_directory(scan->files, fd, directory);
+	listing = fdopendir(fd);
+	if (!listing) {
+		(void)close(fd);
+		return -ENOMEM;
+	}
+	while (!scan->status && (entry = readdir(listing)))
+		on_entry(scan, fd, directory, entry);
+	(void)closedir(listing);
+	return status;
+}
+
+static int run(struct scan *scan, const char *top)
+{
+	int status = look_through(scan, top);
+
+	while (scan->waiting_count && !scan->status) {
+		char *directory = scan->waiting[--scan->waiting_count];
+
+		(void)look_through(scan, directory);
+		free(directory);
+	}
+	while (scan->waiting_count)
+		free(scan->waiting[--scan->waiting_count]);
+	free(scan->waiting);
+	return scan->status ? scan->status : status;
+}
+
+/* --- trees --------------------------------------------------------------------------------------- */
+
+/* The directories on the way to a tree: one of them can be renamed, or made only later. */
+static void watch_way(struct files *files, const char *top)
+{
+	char path[PATH_MAX];
+	const char *slash = top;
+
+	while (slash) {
+		size_t size = (size_t)(slash - top);
+		int fd;
+
+		memcpy(path, top, size);
+		path[size] = '\0';
+		fd = rooted_open(files->root, size ? path : "/", O_RDONLY | O_DIRECTORY);
+		if (fd < 0)
+			return;
+		if (!marks_find(&files->marks, path))
+			(void)marks_add(&files->marks, fd, path, false);
+		(void)close(fd);
+		slash = strchr(slash + 1, '/');
+	}
+}
+
+static void look_at_top(struct scan *scan, const char *top)
+{
+	const char *name;
+	int place = files_place(scan->files, top, &name);
+
+	(void)snprintf(scan->path, sizeof(scan->path), "%s", top);
+	if (place >= 0 && top[0])
+		on_file(scan, place, name);
+}
+
+static int touch_unseen(void *to, const char *path, const struct baseline_file *file)
+{
+	struct scan *scan = to;
+	const struct print *print = prints_at(&scan->prints, print_path(path));
+
+	(void)file;
+	if (print && print->path && !print->seen && files_wants(scan->files, path))
+		wait_for(scan, path);
+	return 0;
+}
+
+/* What is in the baseline and was not met. The baseline must not be changed while it is walked. */
+static void find_gone(struct scan *scan, const char *top)
+{
+	const struct baseline *baseline = scan->files->watch->baseline;
+
+	scan->waiting = NULL;
+	scan->waiting_count = scan->waiting_capacity = 0;
+	(void)baseline->walk(baseline->owner, top, touch_unseen, scan);
+	for (size_t i = 0; i < scan->waiting_count; i++) {
+		touch(scan, scan->waiting[i]);
+		free(scan->waiting[i]);
+	}
+	free(scan->waiting);
+}
+
+static int scan_tree(struct scan *scan, const char *top)
+{
+	const struct baseline *baseline = scan->files->watch->baseline;
+	int status = 0;
+
+	watch_way(scan->files, top);
+	if (!scan->take)
+		status = baseline->walk(baseline->owner, top, add_print, &scan->prints);
+	if (status < 0) {
+		free(scan->prints.slot);
+		return status;
+	}
+	look_at_top(scan, top);
+	status = run(scan, top);
+	if (status == -ENOENT || status == -ENOTDIR)
+		status = 0; /* not there yet; the way to it is watched */
+	if (!scan->take)
+		find_gone(scan, top);
+	free(scan->prints.slot);
+	return status;
+}
+
+int scan_start(struct files *files, const char *top, struct error *error)
+{
+	const struct baseline *baseline = files->watch->baseline;
+	struct scan scan = { .files = files, .take = baseline->is_taken(baseline->owner, top) != 1 };
+	int status = scan_tree(&scan, top);
+
+	if (status == -EOPNOTSUPP)
+		return error_set(error, -ENOTSUP, "can't watch %s: its filesystem does not tell of changes", top);
+	if (!status && scan.take)
+		status = baseline->set_taken(baseline->owner, top);
+	return status < 0 ? error_set(error, status, "can't look through %s: %s", top, strerror(-status)) : 0;
+}
+
+void scan_again(struct files *files, const char *top, const struct actor *actor)
+{
+	struct scan scan = { .files = files, .actor = actor };
+	int status = scan_tree(&scan, top);
+
+	if (status == -ENOMEM)
+		files->sensor->losses[LOSS_MEMORY]++;
+}
+
+void scan_new(struct files *files, const char *top, const struct actor *actor)
+{
+	struct scan scan = { .files = files, .actor = actor, .new = true };
+
+	if (run(&scan, top) == -ENOMEM)
+		files->sensor->losses[LOSS_MEMORY]++;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tells what became of files that were touched: the state now against the baseline is what happened, whatever the single
+ * steps were. An editor's dance of temporary files and renames is one write.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+
+#include "base/escape.h"
+#include "sensor/files_priv.h"
+#include "sensor/login_priv.h"
+
+#define MILLISECOND UINT64_C(1000000)
+/* Left alone for so long, it is settled: closed, or still open for writing. Who goes on and on is told of from time to time. */
+#define QUIET_NS      (100 * MILLISECOND)
+#define QUIET_OPEN_NS (500 * MILLISECOND)
+#define PATIENCE_NS   (2000 * MILLISECOND)
+/* … of a large file less often: each time all of it is read. */
+#define LARGE             (UINT64_C(16) << 20)
+#define PATIENCE_LARGE_NS (30000 * MILLISECOND)
+/* The kernel stamps files with the time of its last tick. */
+#define TICK_NS (10 * MILLISECOND)
+
+/* A file as it was and is. */
+struct net {
+	const char *path;
+	bool was, is;
+	struct baseline_file before, now;
+	char target_before[PATH_MAX]; /* the baseline's is good until the next look into it */
+};
+
+static void find_before(const struct files *files, struct net *net)
+{
+	const struct baseline *baseline = files->watch->baseline;
+
+	net->was = baseline->find(baseline->owner, net->path, &net->before) == 1;
+	if (!net->was)
+		return;
+	(void)snprintf(net->target_before, sizeof(net->target_before), "%s", net->before.target);
+	net->before.target = net->target_before;
+}
+
+static void find_now(struct files *files, struct net *net, bool content)
+{
+	bool text = content && files->watch->wants_text(files->watch->owner, net->path);
+	const char *name;
+	int place = files_place(files, net->path, &name);
+
+	buffer_clear(&files->text);
+	net->is = place >= 0 && !look_at(files->look, place, name, content, text ? &files->text : NULL, &net->now);
+}
+
+/* --- the event ----------------------------------------------------------------------------------- */
+
+static void hexadecimal(const uint8_t *bytes, char out[2 * BASELINE_SHA256_SIZE + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < BASELINE_SHA256_SIZE; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[2 * BASELINE_SHA256_SIZE] = '\0';
+}
+
+static void fill_state(const struct sensor *sensor, const struct baseline_file *file,
+		       char hash[2 * BASELINE_SHA256_SIZE + 1], struct file_state *out)
+{
+	hash[0] = '\0';
+	if (file->has_sha256)
+		hexadecimal(file->sha256, hash);
+	*out = (struct file_state) {
+		.type = file->type,
+		.size = file->type == FILE_REGULAR ? file->size : EVENT_NO_SIZE,
+		.mode = file->type == FILE_SYMLINK ? EVENT_NO_ID : file->mode,
+		.owner = contexts_login_user(&sensor->contexts, file->uid),
+		.group = contexts_home_group(&sensor->contexts, file->gid),
+		.sha256 = hash,
+		.target = file->target,
+	};
+}
+
+/*
+ * Which of two programs it was, the one before an exec or the one after, the file itself may say: it has the time of its last
+ * change, if a little early.
+ */
+static void decide_actor(const struct sensor *sensor, const struct net *net, struct actor *actor)
+{
+	uint64_t exec_ns = actor->exec_ns + sensor->clock_offset_ns;
+	struct image *before = actor->other;
+
+	if (!actor->other || !net->is || (net->was && net->now.ctime_ns == net->before.ctime_ns))
+		return;
+	if (net->now.ctime_ns > exec_ns) {
+		actor->other = NULL;
+		image_release(before);
+	} else if (net->now.ctime_ns + TICK_NS < exec_ns) {
+		image_release(actor->image);
+		actor->image = before;
+		actor->other = NULL;
+	}
+}
+
+static void describe(struct files *files, const struct touch *touch, enum event_kind kind, struct event *event)
+{
+	struct sensor *sensor = files->sensor;
+
+	if (touch->actor.process && !touch->found) {
+		sensor_describe(sensor, touch->actor.process, kind, touch->first_ns, event);
+		describe_image(touch->actor.image, event);
+	} else {
+		event_init(event, kind);
+		event->time_ns = touch->first_ns + sensor->clock_offset_ns;
+		event->host = sensor->host;
+	}
+	if (touch->actor.other && strcmp(touch->actor.other->program.text, event->program.text) != 0) {
+		event->other_program = touch->actor.other->program.text;
+		event->flags |= EVENT_FLAG_ACTOR_UNCERTAIN;
+	}
+	if (touch->found)
+		event->flags |= EVENT_FLAG_FOUND;
+	else if (touch->weak || !touch->actor.process)
+		event->flags |= EVENT_FLAG_ACTOR_UNCERTAIN;
+}
+
+static void emit(struct files *files, struct touch *touch, enum event_kind kind, const struct net *net,
+		 const char *path_before, uint64_t entries)
+{
+	char hash[2 * BASELINE_SHA256_SIZE + 1], hash_before[2 * BASELINE_SHA256_SIZE + 1];
+	struct event event;
+
+	decide_actor(files->sensor, net, &touch->actor);
+	describe(files, touch, kind, &event);
+	/* Stored into a mapping: told at the close, by whoever closed it last. */
+	if (kind == EVENT_WRITE && !(touch->mask & ~(uint64_t)FAN_CLOSE_WRITE) && touch->mask)
+		event.flags |= EVENT_FLAG_ACTOR_UNCERTAIN;
+	event.path = net->path;
+	event.path_before = path_before;
+	event.entries = entries;
+	if (net->is)
+		fill_state(files->sensor, &net->now, hash, &event.file);
+	if (net->was)
+		fill_state(files->sensor, &net->before, hash_before, &event.file_before);
+	files->tally.events++;
+	/* Whose file it is counts, not whether the actor is in the scope. */
+	sensor_emit(files->sensor, NULL, &event);
+}
+
+/* --- what happened ------------------------------------------------------------------------------- */
+
+static bool was_rewritten(const struct touch *touch, const struct net *net)
+{
+	const uint64_t writes = FAN_MODIFY | FAN_CREATE | FAN_RENAME;
+	bool is_replaced = net->before.inode != net->now.inode && !touch->found;
+
+	if (net->now.type == FILE_DIRECTORY)
+		return false;
+	return is_replaced || (touch->mask & writes && (touch->forced || !look_untouched(&net->before, &net->now)));
+}
+
+static bool has_other_attributes(const struct touch *touch, const struct net *net)
+{
+	if (!look_same_attributes(&net->before, &net->now))
+		return true;
+	return touch->mask & FAN_ATTRIB && (touch->forced || net->before.ctime_ns != net->now.ctime_ns);
+}
+
+/* The kind of change, or 0 for none that lasted. */
+static enum event_kind judge(const struct touch *touch, const struct net *net)
+{
+	if (!net->was)
+		return net->is ? EVENT_CREATE : (enum event_kind)0;
+	if (!net->is)
+		return EVENT_REMOVE;
+	if (!look_same_content(&net->before, &net->now) || was_rewritten(touch, net))
+		return EVENT_WRITE;
+	return has_other_attributes(touch, net) ? EVENT_ATTRIBUTES : (enum event_kind)0;
+}
+
+static void keep(struct files *files, const struct net *net)
+{
+	const struct baseline *baseline = files->watch->baseline;
+	int status = 0;
+
+	if (net->is)
+		status = baseline->put(baseline->owner, net->path, &net->now);
+	else if (net->was)
+		status = baseline->forget(baseline->owner, net->path);
+	if (net->is && files->text.size && status >= 0)
+		status = baseline->put_text(baseline->owner, net->path, buffer_string(&files->text), files->text.size);
+	if (status < 0 && !files->sensor->sink_status)
+		files->sensor->sink_status = status;
+}
+
+static uint64_t count_below(struct files *files, const struct net *net)
+{
+	const struct baseline *baseline = files->watch->baseline;
+	int count;
+
+	if (!net->was || net->is || net->before.type != FILE_DIRECTORY)
+		return 0;
+	count = baseline->forget(baseline->owner, net->path);
+	return count > 1 ? (uint64_t)count - 1 : 0;
+}
+
+static void settle_alone(struct files *files, struct touch *touch)
+{
+	static struct net net; /* large, and used by one thread only; nothing here calls itself */
+	enum event_kind kind;
+
+	net.path = touch->path;
+	find_before(files, &net);
+	find_now(files, &net, true);
+	kind = judge(touch, &net);
+	if (kind)
+		emit(files, touch, kind, &net, "", kind == EVENT_REMOVE ? count_below(files, &net) : 0);
+	else if (!net.was && !net.is)
+		files->tally.transient++;
+	keep(files, &net);
+}
+
+/* Is what `touch` names now the file that was called `from`, and is there nothing of that name any more? */
+static bool is_renamed(struct files *files, const struct touch *touch, struct net *old, const struct net *net)
+{
+	old->path = touch->from;
+	find_before(files, old);
+	if (!old->was || !net->is)
+		return false;
+	find_now(files, old, false);
+	return !old->is && old->before.inode == net->now.inode && old->before.type == net->now.type;
+}
+
+static bool settle_as_rename(struct files *files, struct touch *touch)
+{
+	const struct baseline *baseline = files->watch->baseline;
+	static struct net net, old;
+	bool replaces;
+
+	net.path = touch->path;
+	find_now(files, &net, false);
+	if (!is_renamed(files, touch, &old, &net))
+		return false;
+	find_before(files, &net);
+	find_now(files, &net, true);
+	replaces = net.was;
+	if (!replaces) {
+		net.was = true;
+		net.before = old.before;
+	}
+	if (!net.is)
+		return false;
+	emit(files, touch, EVENT_RENAME, &net, touch->from, 0);
+	(void)baseline->rename(baseline->owner, touch->from, touch->path);
+	keep(files, &net);
+	return true;
+}
+
+void settle_touch(struct files *files, struct touch *touch)
+{
+	struct touch *old = touch->from ? touches_find(&files->touches, touch->from) : NULL;
+	bool renamed;
+
+	touches_take(&files->touches, touch);
+	renamed = touch->from && settle_as_rename(files, touch);
+	if (!renamed)
+		settle_alone(files, touch);
+	touch_free(&files->touches, touch);
+	if (!old)
+		return;
+	/* The other end of the rename is told with it. */
+	touches_take(&files->touches, old);
+	if (!renamed)
+		settle_alone(files, old);
+	touch_free(&files->touches, old);
+}
+
+/* A directory that was not known was made a moment ago, and is told of under its new name. */
+void settle_rename(struct files *files, const char *from, const char *to, const struct actor *actor)
+{
+	const struct baseline *baseline = files->watch->baseline;
+	static struct net net, old;
+	struct touch touch = { .first_ns = files->empty_ns, .mask = FAN_RENAME };
+	int count;
+
+	marks_rename(&files->marks, from, to);
+	old.path = from;
+	find_before(files, &old);
+	touches_rename(&files->touches, from, to);
+	count = baseline->rename(baseline->owner, from, to);
+	if (!old.was || !files_wants(files, to)) {
+		if (files_wants(files, to))
+			(void)files_touch(files, to, FAN_CREATE | FAN_ONDIR, actor);
+		return;
+	}
+	net.path = to;
+	net.was = true;
+	net.before = old.before;
+	find_now(files, &net, false);
+	touch.actor = actor_hold(actor);
+	emit(files, &touch, EVENT_RENAME, &net, from, count > 1 ? (uint64_t)count - 1 : 0);
+	actor_drop(&files->touches, &touch.actor);
+	if (net.is)
+		keep(files, &net);
+}
+
+/* --- when ---------------------------------------------------------------------------------------- */
+
+static bool is_large(const struct files *files, const struct touch *touch)
+{
+	const struct baseline *baseline = files->watch->baseline;
+	struct baseline_file file;
+
+	return baseline->find(baseline->owner, touch->path, &file) == 1 && file.size > LARGE;
+}
+
+static bool is_settled(const struct files *files, const struct touch *touch, uint64_t now)
+{
+	bool is_open = touch->mask & FAN_MODIFY && !(touch->mask & FAN_CLOSE_WRITE);
+	uint64_t quiet = now - touch->last_ns, age = now - touch->first_ns;
+
+	if (quiet < (is_open ? QUIET_OPEN_NS : QUIET_NS) && age < PATIENCE_NS)
+		return false;
+	if (is_open && age < PATIENCE_LARGE_NS && is_large(files, touch))
+		return false;
+	return !touch->actor.process || login_is_settled(touch->actor.process) || age >= PATIENCE_NS;
+}
+
+/* Told together with what it is called now. */
+static bool waits_for_other_end(const struct files *files, const struct touch *touch)
+{
+	const struct touch *other = touch->to ? touches_find(&files->touches, touch->to) : NULL;
+
+	/* Two that changed places wait for nothing: each is another file now. */
+	return other && other->from && !strcmp(other->from, touch->path) &&
+	       !(touch->from && !strcmp(touch->from, other->path));
+}
+
+void settle(struct files *files, uint64_t now_ns, bool at_once)
+{
+	struct touch *touch = files->touches.oldest;
+	unsigned told = 0;
+
+	while (touch) {
+		struct touch *next = touch->younger;
+
+		if (!waits_for_other_end(files, touch) && (at_once || is_settled(files, touch, now_ns))) {
+			/* The other end may be the next, which is gone then. */
+			if (touch->from && next && !strcmp(next->path, touch->from))
+				next = next->younger;
+			settle_touch(files, touch);
+			if (++told % 64 == 0)
+				files_breathe(files);
+		}
+		touch = next;
+	}
+}
