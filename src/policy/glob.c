@@ -20,8 +20,8 @@ struct matcher {
 	const char *pattern;
 	size_t size;
 	/* The step in which a place was last reached, so that it is kept once. */
-	uint16_t seen[STATES_MAX];
-	uint16_t step;
+	size_t seen[STATES_MAX];
+	size_t step;
 	struct states *now, *next; /* one and the other */
 	struct states one, other;
 };
@@ -193,12 +193,12 @@ static size_t common_size(const char *pattern, const char *text)
 	return size;
 }
 
-/* Begins where both have been the same so far. False if either is too long. */
+/* Begins where both have been the same so far. False if the pattern is too long. */
 static bool start(struct matcher *matcher, const char *pattern, const char *text, size_t common)
 {
 	size_t size = strlen(pattern);
 
-	if (size > GLOB_MAX || strnlen(text, GLOB_MAX + 1) > GLOB_MAX)
+	if (size > GLOB_MAX)
 		return false;
 	while (common && pattern[common - 1] != '/') /* where a segment begins, and so a character */
 		common--;

@@ -19,7 +19,7 @@
 
 #include "base/error.h"
 
-/* The longest pattern, and the longest text that one can match, in bytes. */
+/* The longest pattern, in bytes. Texts may be longer: a directory can be as deep as somebody likes. */
 #define GLOB_MAX 4095
 
 /* The time is at worst the product of both lengths: all ways to match are followed at once (Thompson, 1968). */

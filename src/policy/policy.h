@@ -89,7 +89,7 @@ void policy_free(struct policy *policy);
 
 /*
  * Reads a policy. All of it is right, or it is an error and *out stays as it was: -EINVAL with FILE:LINE:COLUMN, -ENOMEM,
- * or for policy_load() what the file's reading said. `name` is what errors call the text; it may hold any bytes.
+ * or for policy_load() what the file's reading said. `name` is what errors call the text.
  */
 int policy_parse(const char *name, const char *text, size_t size, struct policy **out, struct error *error);
 int policy_load(const char *path, struct policy **out, struct error *error);
