@@ -8,6 +8,7 @@ work they are; alice and the web server may write there too, as on many a host.
 
 import dataclasses
 import hashlib
+import json
 import os
 import pathlib
 import pty
@@ -17,7 +18,7 @@ import stat
 import subprocess
 
 from fakehost import PLAIN, FakeHost, end_with_parent, wait_for
-from watching import SOMBRERO
+from watching import SOMBRERO, Watching
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOL = HERE / "files_acts_tool"
@@ -182,9 +183,9 @@ class Who:
     flags: tuple = ()
 
     def fields(self, keys):
-        kind, name = self.context.split(" ", 1)
-        return {"context": {"kind": kind, "name": name}, "user": self.user, "effective_user": self.user,
-                "person": keys.get(self.key, self.key) or None}
+        kind, _, name = self.context.partition(" ")
+        return {"context": {"kind": kind, "name": name} if name else None, "user": self.user or None,
+                "effective_user": self.user or None, "person": keys.get(self.key, self.key) or None}
 
 
 ALICE = Who("session alice", "alice", "alice", "alice")
@@ -202,6 +203,8 @@ CRON_AS_ROOT = Who("job report.sh", "root")
 CRON_AS_CHEF = Who("job sync.sh", "chef")
 APP_DAEMON = Who("service app-daemon", "chef")
 ENGINE = Who("service engine", "root")
+NOBODY = Who("unknown", "")
+ALICES_MANAGER = Who("session alice", "alice", "alice", "alice")
 
 
 # ------------------------------------------------------------------------------------------------------- acts
@@ -216,6 +219,7 @@ class Report:
     path_before: str = ""
     flags: tuple = ()
     entries: int | None = None
+    program: str = ""  # if not the act's
 
 
 def create(path, **more):
@@ -249,25 +253,30 @@ class Act:
     after: dict
     prepare: object = None  # (host, act, folders), before anything watches
     excused: bool = False  # chef's work: not reported
-    other_programs: tuple = ()  # it may be said to be one of these; then both have to be named
-    owner: str = "alice"
-    waits: float = 20  # seconds until it is on the disk
+    other_program: str = ""  # it may have been this one, for all that can be seen; then both have to be named
+    needs: str = ""  # a program that not every machine has
 
     def folder(self, tree):
         return f"{tree}/{self.name}"
+
+    def lack(self):
+        """Why it can't be done on this machine; None where it can."""
+        return f"{self.needs} is not installed" if self.needs and not os.access(self.needs, os.X_OK) else None
 
 
 FILE = {"file": "old\n"}
 NEW = {"file": "new\n"}
 
 
-def shell(name, script, *reports, after=None, before=None, who=ALICE, program=None, **more):
-    """In a login by ssh, for each folder in turn: $D, and $O is one outside."""
+def shell(name, script, *reports, after=None, before=None, who=ALICE, program=None, asked_by=None,
+          **more):
+    """In a login by ssh: of whoever acts, if nobody else asks for it."""
     after = NEW if after is None else after
-    return Act(name, by_ssh(script, who), who, program or f"{BASH}(-c)", reports or (write("file"),), before or FILE, after, **more)
+    return Act(name, by_ssh(script, asked_by or who), who, f"{BASH}(-c)" if program is None else program, reports or (write("file"),), before or FILE, after, **more)
 
 
 def by_ssh(script, who):
+    """For each folder in turn: $D, and $O is one outside."""
     def does(host, _, folders):
         host.login(who.login, f"set -e; for D in {' '.join(folders)}; do O=${{D%/*/*}}/outside; {script}\ndone",
                    key=host.keys[who.key])
@@ -281,20 +290,18 @@ def tool(name, way, *reports, **more):
 # The ways a file can be changed. All by alice, some with sudo, where it takes root.
 WAYS = (
     shell("append", "echo new >>$D/file", after={"file": "old\nnew\n"}),
-    shell("editor", f"{VIM} -u NONE -n -es -c 'set backupcopy=no' -c s/old/new/ -c wq $D/file", program=VIM),
-    shell("editor-dance", "cd $D; cp -p file .file.swp; echo new >4913; mv file file~; mv 4913 file; rm file~ .file.swp",
-          program=real("mv"), who=ALICE),
+    shell("editor", f"{VIM} -u NONE -n -es -c 'set backupcopy=no' -c s/old/new/ -c wq $D/file", program=VIM, needs=VIM),
+    tool("editor-dance", "dance $D/file new"),
     shell("sed", "sed -i s/old/new/ $D/file", program=real("sed")),
     shell("mv", "mv $D/file $D/other", rename("file", "other"), after={"other": "old\n"}, program=real("mv")),
     shell("mv-from-outside", "echo new >/tmp/moved; mv -f /tmp/moved $D/file", program=real("mv")),
-    shell("rename-over", "mv -f $D/next $D/file", write("file"), remove("next"), before=FILE | {"next": "new\n"},
+    shell("rename-over", "mv -f $D/next $D/file", rename("next", "file"), before=FILE | {"next": "new\n"},
           program=real("mv")),
     shell("cp", "cp -p $D/from $D/to", create("to"), before={"from": "old\n"}, after={"from": "old\n", "to": "old\n"},
           program=real("cp")),
     shell("cp-over", "cp -p $D/from $D/to", write("to"), before={"from": "new\n", "to": "old\n"},
           after={"from": "new\n", "to": "new\n"}, program=real("cp")),
     shell("hard-link", "ln $D/file $D/link", create("link"), after=FILE | {"link": "old\n"}, program=real("ln")),
-    shell("link-outside", "ln $D/file $O/link; echo new >$O/link; rm $O/link"),
     shell("symlink", "ln -sfn new $D/current", write("current"), before={"current": Link("old")},
           after={"current": Link("new")}, program=real("ln")),
     shell("bind", "mkdir -p /tmp/bind; sudo mount --bind $D /tmp/bind; echo new >/tmp/bind/file; sudo umount /tmp/bind"),
@@ -315,21 +322,20 @@ WAYS = (
     shell("touch", "touch -d 2001-01-01 $D/file", attributes("file"), after=FILE, program=real("touch")),
     shell("truncate", "truncate -s 0 $D/file", after={"file": ""}, program=real("truncate")),
     shell("punch", "fallocate -p -o 0 -l 3 $D/file", after={"file": "\0\0\0\n"}, program=real("fallocate")),
-    shell("mkdir", "mkdir -p $D/a/b/c; echo new >$D/a/b/c/file", create("a"), create("a/b"), create("a/b/c"),
-          create("a/b/c/file"), before={"file": "old\n"}, program="",
+    shell("mkdir", "mkdir -p $D/a/b/c; echo new >$D/a/b/c/file", *(create(path, program=real("mkdir")) for path in
+          ("a", "a/b", "a/b/c")), create("a/b/c/file"), before={"file": "old\n"},
           after=FILE | {"a": FOLDER, "a/b": FOLDER, "a/b/c": FOLDER, "a/b/c/file": "new\n"}),
     shell("rm", "rm $D/file", remove("file"), after={}, program=real("rm")),
-    shell("rm-r", "rm -r $D/d", remove("d", entries=3), before={"d/1": "1", "d/2": "2", "d/e/3": "3"}, after={},
+    shell("rm-r", "rm -r $D/d", *(remove(path) for path in ("d/1", "d/2", "d/e/3", "d/e", "d")), before={"d/1": "1", "d/2": "2", "d/e/3": "3"}, after={},
           program=real("rm")),
-    shell("mv-out", "mv $D/d $O/d; rm -r $O/d", remove("d", entries=3), before={"d/1": "1", "d/2": "2", "d/e/3": "3"},
+    shell("mv-out", "mv $D/d $O/d; rm -r $O/d", remove("d", entries=4), before={"d/1": "1", "d/2": "2", "d/e/3": "3"},
           after={}, program=real("mv")),
     shell("mv-in", "mkdir $O/d; echo new >$O/d/1; mv $O/d $D/d", create("d"), create("d/1"), after=FILE | {"d": FOLDER, "d/1": "new\n"},
           program=real("mv")),
     shell("mv-within", "mv $D/d $D/e", rename("d", "e", entries=2), before={"d/1": "1", "d/2": "2"},
           after={"e": FOLDER, "e/1": "1", "e/2": "2"}, program=real("mv")),
-    shell("inherited", "exec 3>$D/file; sed s/old/new/ >&3 <<<old; exec 3>&-", program="", other_programs=(f"{BASH}(-c)", real("sed"))),
-    shell("replaced-itself", "sh -c 'echo new >$0; exec sleep 0.2' $D/file", program="",
-          other_programs=(f"{SHELL}(-c)", real("sleep"))),
+    shell("inherited", "exec 3<>$D/file; sed s/old/new/ >&3 <<<old; exec 3>&-", program=real("sed")),
+    shell("replaced-itself", "sh -c 'echo new >$0; exec sleep 0.2' $D/file", program=f"{SHELL}(-c)", other_program=real("sleep")),
     tool("given", "ask-for-it app-daemon $D/file new"),
 )
 
@@ -447,6 +453,63 @@ EXCUSED = (
 
 ACTS = (*WAYS, *PERSONS, *EXCUSED)
 
+# --------------------------------------------------------------------------- what nobody can be told to have done
+
+
+def alices_crontab(host, *_):
+    host.write("/home/alice/nightly.sh", "#!/bin/sh\n" + "".join(f"echo new >{tree}/crontab/file\n" for tree in host.trees), 0o755)
+    host.login("alice", "echo '@reboot /home/alice/nightly.sh' | crontab -", key=host.keys["alice"])
+
+
+def rewrite_what_chef_runs(host, *_):
+    lines = "; ".join(f"echo new >{tree}/borrowed-hands/file" for tree in host.trees)
+    host.write("/etc/cron.d/borrowed-hands", "@reboot chef /usr/local/bin/chefs-own.sh\n")
+    host.login("alice", f"printf '#!/bin/sh\n{lines}\n' | sudo tee /usr/local/bin/chefs-own.sh >/dev/null; "
+               "sudo chmod 755 /usr/local/bin/chefs-own.sh", key=host.keys["alice"])
+
+
+def from_elsewhere(host, _, folders):
+    """By a process of this machine: to the host, as a file server's other client or what writes to a shared volume."""
+    for folder in folders:
+        host.path(f"{folder}/file").write_text("new\n")
+
+
+ALICES_JOB = Who("job nightly.sh", "alice")
+CHEFS_JOB = Who("job chefs-own.sh", "chef")
+DAEMON = f"{PYTHON}(#!/usr/local/bin/engine)"
+
+# Each is alice's doing, and what is told is right and doesn't say so: docs/threat-model.md.
+UNTIED = (
+    Act("crontab", by_cron, ALICES_JOB, f"{SHELL}(#!/home/alice/nightly.sh)", WRITE, FILE, NEW, prepare=alices_crontab),
+    tool("asked-to-write", "ask engine write $D/file new", who=ENGINE, program=DAEMON, asked_by=ALICE),
+    tool("asked-to-run", "ask engine run \"echo new >$D/file\"", who=ENGINE, program=f"{SHELL}(-c)", asked_by=ALICE),
+    tool("lent-and-mapped", "ask-and-map engine $D/file new", write("file", flags=("actor_uncertain",)), who=ENGINE,
+         program=DAEMON, asked_by=ALICE),
+    tool("handed-over", "hand-over app-daemon $D/file new", who=APP_DAEMON, asked_by=ALICE, excused=True),
+    Act("borrowed-hands", by_cron, CHEFS_JOB, f"{SHELL}(#!/usr/local/bin/chefs-own.sh)", WRITE, FILE, NEW, excused=True,
+        prepare=rewrite_what_chef_runs),
+    Act("from-elsewhere", from_elsewhere, NOBODY, "", WRITE, FILE, NEW),
+)
+
+# Told only by the next look: at the next start, or every ten minutes.
+FOUND = (
+    shell("while-down", "echo new >$D/file", write("file", flags=("found",)), who=NOBODY, program="", asked_by=ALICE),
+    shell("link-outside", "ln $D/file $O/link; echo new >$O/link; rm $O/link", write("file", flags=("found",)), who=NOBODY,
+          program="", asked_by=ALICE),
+)
+
+# By systemd for alice. Only her user manager's are hers.
+BY_SYSTEMD = (
+    shell("unit", "sudo systemd-run -q --wait --unit=unit-$RANDOM cp /etc/hostname $D/file", after={"file": "web\n"},
+          who=Who("job cp", "root"), program=real("cp"), asked_by=ALICE),
+    shell("timer", "sudo systemd-run -q --unit=timer-$RANDOM --on-active=0.1 --timer-property=AccuracySec=10ms cp /etc/hostname $D/file",
+          after={"file": "web\n"}, who=Who("job cp", "root"), program=real("cp"), asked_by=ALICE),
+    shell("user-unit", "systemd-run -q --user --wait cp /etc/hostname $D/file", after={"file": "web\n"}, who=ALICES_MANAGER,
+          program=real("cp"), asked_by=ALICE),
+    shell("scope", "sudo systemd-run -q --scope cp /etc/hostname $D/file", after={"file": "web\n"}, who=ALICE_AS_ROOT,
+          program=real("cp")),
+)
+
 
 # --------------------------------------------------------------------------------------------------- the host
 
@@ -483,14 +546,14 @@ setsid sh -c 'while [ ! -e /run/cron.go ]; do sleep 0.1; done; exec /etc/init.d/
 class AppHost(FakeHost):
     """A host with an application on it, those who work there, and a place for each act."""
 
-    def __init__(self, disk, acts=ACTS, trees=TREES):
+    def __init__(self, disk, acts, trees=TREES, init=PLAIN):
         furnished = disk.furnished
         state = disk.folder / "state"
         state.mkdir(mode=0o700, exist_ok=True)
         self.state = state
         self.trees = trees
         self._logins = []
-        super().__init__("web", PLAIN, disk=disk, mounts={STATE: state}, volumes=(VOLUME,))
+        super().__init__("web", init, disk=disk, mounts={STATE: state}, volumes=(VOLUME,))
         try:
             self.keys = {name: self.make_key(name) for name in ("alice", "bob", "chef")}
             if not furnished:
@@ -519,7 +582,10 @@ class AppHost(FakeHost):
             (folder / "www.conf").write_text(POOL)
         self.write("/srv/www/shell.php", WEB_SHELL)
         self.write("/etc/init.d/acts", SCRIPT, 0o755)
-        self.start_scripts("acts", "ssh", "nginx", PHP_SCRIPT)
+        if self.init == PLAIN:
+            self.start_scripts("acts", "ssh", "nginx", PHP_SCRIPT)
+        else:
+            self.enable("ssh.service")
 
     def _furnish_tools(self):
         for name in ("fileact", "app-daemon", "engine"):
@@ -535,7 +601,7 @@ class AppHost(FakeHost):
             make(self, tree, {}, "chef")
             make(self, f"{os.path.dirname(tree)}/outside", {}, "alice")
             for act in acts:
-                make(self, act.folder(tree), act.before, act.owner)
+                make(self, act.folder(tree), act.before)
 
     def folders(self, act):
         return [act.folder(tree) for tree in self.trees]
@@ -563,3 +629,23 @@ class AppHost(FakeHost):
             login.kill()
             login.wait()
         super().close()
+
+
+class FileWatch(Watching):
+    """`sombrero watch` with the policy and the host's state; what it prints are findings."""
+
+    STATUSES = (0, 3)
+
+    def __init__(self, host):
+        policy = host.folder / "policy.yml"
+        policy.write_text(POLICY)
+        super().__init__(host.cgroup, "-p", str(policy), "--state", str(host.state))
+
+    def findings(self):
+        """What it printed until now."""
+        return [json.loads(line) for line in self.text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def wait_for_path(self, folder):
+        """Until something in the folder is reported."""
+        wait_for(f"a report of {folder}", lambda: any(f"{finding['event'].get('path', '')}/".startswith(f"{folder}/")
+                                                      for finding in self.findings()))
