@@ -326,7 +326,7 @@ WAYS = (
           ("a", "a/b", "a/b/c")), create("a/b/c/file"), before={"file": "old\n"},
           after=FILE | {"a": FOLDER, "a/b": FOLDER, "a/b/c": FOLDER, "a/b/c/file": "new\n"}),
     shell("rm", "rm $D/file", remove("file"), after={}, program=real("rm")),
-    shell("rm-r", "rm -r $D/d", *(remove(path) for path in ("d/1", "d/2", "d/e/3", "d/e", "d")), before={"d/1": "1", "d/2": "2", "d/e/3": "3"}, after={},
+    shell("rm-r", "rm -r $D/d", *(remove(path) for path in ("d/1", "d/e/2", "d/e", "d")), before={"d/1": "1", "d/e/2": "2"}, after={},
           program=real("rm")),
     shell("mv-out", "mv $D/d $O/d; rm -r $O/d", remove("d", entries=4), before={"d/1": "1", "d/2": "2", "d/e/3": "3"},
           after={}, program=real("mv")),
@@ -337,6 +337,7 @@ WAYS = (
     shell("inherited", "exec 3<>$D/file; sed s/old/new/ >&3 <<<old; exec 3>&-", program=real("sed")),
     shell("replaced-itself", "sh -c 'echo new >$0; exec sleep 0.2' $D/file", program=f"{SHELL}(-c)", other_program=real("sleep")),
     tool("given", "ask-for-it app-daemon $D/file new"),
+    tool("put-back", "put-back $D/file new", after=FILE),
 )
 
 
@@ -440,8 +441,9 @@ PERSONS = (
     Act("engine", by_daemon, ENGINE, f"{PYTHON}(#!/usr/local/bin/engine)", WRITE, FILE, NEW),
 )
 
-# What chef may do, and all that a declared change does.
+# What chef may do, all that a declared change does, and what is gone before anybody could look.
 EXCUSED = (
+    tool("flash", "flash $D/other new", after=FILE, excused=True),
     shell("chef-ssh", "echo new >$D/file", who=CHEF, excused=True),
     shell("chef-change", "sudo sombrero change begin --id deploy-1 --state {STATE} -- sudo -u chef sh -c \"echo new >$D/file\""
           .replace("{STATE}", STATE), who=CHEF_DEPLOYS, program=f"{SHELL}(-c)", excused=True),
@@ -485,6 +487,7 @@ UNTIED = (
     tool("asked-to-run", "ask engine run \"echo new >$D/file\"", who=ENGINE, program=f"{SHELL}(-c)", asked_by=ALICE),
     tool("lent-and-mapped", "ask-and-map engine $D/file new", write("file", flags=("actor_uncertain",)), who=ENGINE,
          program=DAEMON, asked_by=ALICE),
+    tool("lent-by-chef", "ask-and-map app-daemon $D/file new", who=APP_DAEMON, asked_by=ALICE, excused=True),
     tool("handed-over", "hand-over app-daemon $D/file new", who=APP_DAEMON, asked_by=ALICE, excused=True),
     Act("borrowed-hands", by_cron, CHEFS_JOB, f"{SHELL}(#!/usr/local/bin/chefs-own.sh)", WRITE, FILE, NEW, excused=True,
         prepare=rewrite_what_chef_runs),
