@@ -330,8 +330,6 @@ static const char *path_fault(const char *pattern)
 
 	if (!fault && *pattern != '/')
 		fault = "is not absolute; begin it with /";
-	if (!fault && !pattern[1])
-		return NULL;
 	if (!fault && pattern[strlen(pattern) - 1] == '/')
 		fault = "ends in /; leave that out, or append ** for all that is below";
 	while (!fault && *end) {
