@@ -124,6 +124,8 @@ static int follow(const struct source *source, struct sensor *sensor, struct run
 		status = sensor_poll(sensor, end && end - now < 50 ? (int)(end - now) : 50);
 		if (status == -EINTR)
 			status = 0;
+		if (!status && source->settled)
+			status = source->settled(source->owner);
 	}
 	return status;
 }
@@ -202,6 +204,7 @@ static int run_live(const struct source *source, struct source_result *result, s
 		.changes = source->change,
 		.change_count = source->change_count,
 		.existing = source->existing,
+		.files = source->files,
 	};
 	struct sensor *sensor = NULL;
 	struct sigaction old[SIGNAL_COUNT];

@@ -34,13 +34,16 @@ struct source {
 	long long for_ms; /* 0: until it ends by itself or is interrupted */
 	char **command;   /* NULL: none */
 
-	bool existing;       /* report the state at start */
+	const struct file_watch *files; /* NULL: none are watched */
+	bool existing;                  /* report the state at start */
 	const char *purpose; /* in the name of the command's cgroup: "learn" */
 	event_sink sink;
 	void *owner;
 	/* Called when everything is attached, and then about once a second. */
 	void (*ready)(void *owner, struct sensor *sensor);
 	void (*tick)(void *owner, struct sensor *sensor);
+	/* Called each time after events were handed over. A negative errno ends the source. */
+	int (*settled)(void *owner);
 	/* Called with the end state, before the sensor goes. */
 	void (*done)(void *owner, struct sensor *sensor);
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/files.h"
 #include "cli/source.h"
 #include "event/ndjson.h"
 #include "judge/judge.h"
@@ -20,13 +21,15 @@ static const char usage[] = "Usage: sombrero watch [-m FILE] [OPTIONâ€¦] -- CMDâ
 			    "\n"
 			    "  -m, --model FILE    the model to judge by; may be repeated: their union counts\n"
 			    "      --json          NDJSON: findings with a model, events without; what --replay reads\n"
-			    "\n" SOURCE_HELP "\n"
+			    "\n" SOURCE_HELP "\n" FILES_HELP "\n"
 			    "Exit status: 0 nothing deviated, 3 something did, 1 failure, 2 usage or input.\n"
 			    "\n"
-			    "Example: sombrero watch -m web.model --unit nginx\n";
+			    "Examples: sombrero watch -m web.model --unit nginx\n"
+			    "          sombrero watch --host --files '/srv/app/**' --except user=chef\n";
 
 struct watch {
 	struct source source;
+	struct files_watch files;
 	const char *model_name;
 	struct model *model;
 	struct networks *networks;
@@ -60,17 +63,17 @@ static int load(struct watch *watch, const char *path)
 static int parse(struct watch *watch, int argc, char **argv)
 {
 	static const struct option options[] = {
-		SOURCE_OPTIONS, { "model", required_argument, NULL, 'm' }, { "json", no_argument, NULL, 'j' }, { 0 }
+		SOURCE_OPTIONS, FILES_OPTIONS, { "model", required_argument, NULL, 'm' }, { "json", no_argument, NULL, 'j' }, { 0 }
 	};
 	int option, status = 0;
 
 	optind = 1;
-	while (!status && (option = getopt_long(argc, argv, "+m:", options, NULL)) != -1) {
+	while (!status && (option = getopt_long(argc, argv, "+m:p:", options, NULL)) != -1) {
 		if (option == 'm')
 			status = load(watch, optarg);
 		else if (option == 'j')
 			watch->json = true;
-		else
+		else if (!files_option(&watch->files, &command_watch, option, optarg, &status))
 			status = source_option(&watch->source, &command_watch, option, optarg);
 	}
 	return status ? status : source_settle(&watch->source, &command_watch, argc, argv);
@@ -114,24 +117,45 @@ static int print_event(struct watch *watch, const struct event *event)
 static int take(void *owner, const struct event *event)
 {
 	struct watch *watch = owner;
+	int status = files_event(&watch->files, event);
 
 	watch->events++;
-	if (!watch->judge)
+	if (status < 0)
+		return status;
+	if (!watch->judge && !files_are_judged(&watch->files))
 		return print_event(watch, event);
 	if (event->kind == EVENT_LOSS)
 		say("%llu events lost: %s", (unsigned long long)event->loss_count, event->loss_reason);
-	return judge_event(watch->judge, event);
+	return watch->judge ? judge_event(watch->judge, event) : 0;
+}
+
+static int settled(void *owner)
+{
+	return files_settle(&((struct watch *)owner)->files, false);
 }
 
 static void ready(void *owner, struct sensor *sensor)
 {
 	struct watch *watch = owner;
+	struct sensor_status status;
 
-	(void)sensor;
+	sensor_status(sensor, &status);
+	files_ready(&watch->files);
+	if (status.files.unwatched)
+		say("%llu directories can't be watched: their filesystem does not tell of changes",
+		    (unsigned long long)status.files.unwatched);
 	if (watch->model)
 		say("watching by %s, %zu lines", watch->model_name, model_size(watch->model));
+	else if (files_are_judged(&watch->files))
+		say("watching, %llu files", (unsigned long long)status.files.files);
 	else
 		say("watching");
+}
+
+/* Findings so far, of both kinds. */
+static bool has_findings(const struct watch *watch)
+{
+	return watch->files.findings || (watch->judge && judge_tally(watch->judge)->deviations);
 }
 
 /* The model's services are services from their first exec on, whoever starts them. */
@@ -170,13 +194,15 @@ static int conclude(const struct watch *watch, const struct source_result *resul
 
 	if (result->ran_command && WIFEXITED(result->command_status) && WEXITSTATUS(result->command_status))
 		say("%s ended with status %d", watch->source.command[0], WEXITSTATUS(result->command_status));
+	if (files_are_judged(&watch->files))
+		say("%llu findings about files", (unsigned long long)watch->files.findings);
 	if (!watch->judge)
-		return EXIT_CLEAN;
+		return has_findings(watch) ? EXIT_DEVIATION : EXIT_CLEAN;
 	tally = judge_tally(watch->judge);
 	say("%llu events, %llu deviations (%llu more of the same), %llu lost", (unsigned long long)tally->events,
 	    (unsigned long long)tally->deviations, (unsigned long long)tally->repeated,
 	    (unsigned long long)tally->lost);
-	return tally->deviations ? EXIT_DEVIATION : EXIT_CLEAN;
+	return has_findings(watch) ? EXIT_DEVIATION : EXIT_CLEAN;
 }
 
 static int watch_all(struct watch *watch)
@@ -187,10 +213,15 @@ static int watch_all(struct watch *watch)
 
 	if (!status)
 		status = source_run(&watch->source, &result, &error);
+	if (!status)
+		status = files_settle(&watch->files, true);
 	if (status == -EPIPE) /* who read us has seen enough */
-		return watch->judge && judge_tally(watch->judge)->deviations ? EXIT_DEVIATION : EXIT_CLEAN;
+		return has_findings(watch) ? EXIT_DEVIATION : EXIT_CLEAN;
 	if (status < 0) {
-		say("%s", error.text[0] ? error.text : strerror(-status));
+		if (files_error(&watch->files)[0])
+			say("%s", files_error(&watch->files));
+		else
+			say("%s", error.text[0] ? error.text : strerror(-status));
 		return watch->source.replay && status == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	}
 	return conclude(watch, &result);
@@ -206,8 +237,13 @@ static int run(int argc, char **argv)
 		watch.source.sink = take;
 		watch.source.owner = &watch;
 		watch.source.ready = ready;
-		status = watch_all(&watch);
+		watch.source.settled = settled;
+		watch.files.json = watch.json;
+		status = files_prepare(&watch.files, &command_watch, &watch.source);
 	}
+	if (!status)
+		status = watch_all(&watch);
+	files_free(&watch.files);
 	judge_free(watch.judge);
 	networks_free(watch.networks);
 	model_free(watch.model);

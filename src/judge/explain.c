@@ -9,14 +9,15 @@
 
 #include "base/escape.h"
 #include "event/ndjson.h"
+#include "judge/explain_priv.h"
 #include "judge/judge.h"
 
-static void add_escaped(struct buffer *out, const char *text)
+void explain_text(struct buffer *out, const char *text)
 {
 	escape_append(out, text, strlen(text), "");
 }
 
-static void add_time(struct buffer *out, uint64_t time_ns)
+void explain_time(struct buffer *out, uint64_t time_ns)
 {
 	time_t seconds = (time_t)(time_ns / UINT64_C(1000000000));
 	struct tm parts;
@@ -27,16 +28,16 @@ static void add_time(struct buffer *out, uint64_t time_ns)
 	buffer_printf(out, "%s.%03" PRIu64, text, time_ns / 1000000 % 1000);
 }
 
-static void add_context(struct buffer *out, const struct context *context)
+void explain_context(struct buffer *out, const struct context *context)
 {
 	buffer_text(out, context_kind_name(context->kind));
 	if (context->name[0]) {
 		buffer_byte(out, ' ');
-		add_escaped(out, context->name);
+		explain_text(out, context->name);
 	}
 	if (context->container[0]) {
 		buffer_text(out, " in container ");
-		add_escaped(out, context->container);
+		explain_text(out, context->container);
 	}
 }
 
@@ -61,7 +62,7 @@ static void add_arguments(struct buffer *out, const struct event *event)
 		buffer_printf(out, " … (%" PRIu32 " arguments)", event->argc);
 }
 
-static void add_address(struct buffer *out, int family, const uint8_t *address, uint16_t port)
+void explain_address(struct buffer *out, int family, const uint8_t *address, uint16_t port)
 {
 	char text[INET6_ADDRSTRLEN];
 
@@ -89,31 +90,31 @@ static void add_deed(struct buffer *out, const struct behaviour *behaviour)
 	buffer_text(out, behaviour->object);
 }
 
-static void add_label(struct buffer *out, const char *label)
+void explain_label(struct buffer *out, const char *label)
 {
 	buffer_printf(out, "  %-8s  ", label);
 }
 
-static void add_actor(struct buffer *out, const struct event *event)
+void explain_actor(struct buffer *out, const struct event *event)
 {
-	add_label(out, "process");
+	explain_label(out, "process");
 	buffer_printf(out, "%" PRIu32 " ", event->pid);
 	buffer_text(out, event->program.text);
 	buffer_text(out, " as ");
-	add_escaped(out, event->effective_user);
+	explain_text(out, event->effective_user);
 	if (event->login_user[0]) {
 		buffer_text(out, ", login ");
-		add_escaped(out, event->login_user);
+		explain_text(out, event->login_user);
 	}
 	if (event->session_id != EVENT_NO_ID)
 		buffer_printf(out, ", audit session %" PRIu32, event->session_id);
 	if (event->tty[0]) {
 		buffer_text(out, ", ");
-		add_escaped(out, event->tty);
+		explain_text(out, event->tty);
 	}
 	buffer_byte(out, '\n');
 	if (event->argv_size) {
-		add_label(out, "command");
+		explain_label(out, "command");
 		add_arguments(out, event);
 		buffer_byte(out, '\n');
 	}
@@ -132,13 +133,13 @@ static void add_ancestor(struct buffer *out, const struct event_ancestor *ancest
 	buffer_text(out, ancestor->program[0] ? ancestor->program : "?");
 	if (ancestor->user[0]) {
 		buffer_text(out, " (");
-		add_escaped(out, ancestor->user);
+		explain_text(out, ancestor->user);
 		buffer_byte(out, ')');
 	}
 }
 
 /* Eldest first; a program that forked itself stands once. */
-static void add_lineage(struct buffer *out, const struct event *event)
+void explain_lineage(struct buffer *out, const struct event *event)
 {
 	const struct event_ancestor *shown[LINEAGE_SHOWN];
 	unsigned count = 0, at = 0;
@@ -152,7 +153,7 @@ static void add_lineage(struct buffer *out, const struct event *event)
 	}
 	if (!count)
 		return;
-	add_label(out, "lineage");
+	explain_label(out, "lineage");
 	if (at < event->lineage_count)
 		buffer_text(out, "… > ");
 	while (count--) {
@@ -163,20 +164,20 @@ static void add_lineage(struct buffer *out, const struct event *event)
 
 static void add_place(struct buffer *out, const struct event *event)
 {
-	add_label(out, "where");
-	add_escaped(out, event->host);
+	explain_label(out, "where");
+	explain_text(out, event->host);
 	if (event->cwd[0]) {
 		buffer_text(out, ", in ");
-		add_escaped(out, event->cwd);
+		explain_text(out, event->cwd);
 	}
 	if (event->cgroup[0]) {
 		buffer_text(out, ", cgroup ");
-		add_escaped(out, event->cgroup);
+		explain_text(out, event->cgroup);
 	}
 	buffer_byte(out, '\n');
 	if (event->kind == EVENT_CONNECT || event->kind == EVENT_ACCEPT) {
-		add_label(out, "peer");
-		add_address(out, event->family, event->remote_address, event->remote_port);
+		explain_label(out, "peer");
+		explain_address(out, event->family, event->remote_address, event->remote_port);
 		buffer_byte(out, '\n');
 	}
 }
@@ -184,7 +185,7 @@ static void add_place(struct buffer *out, const struct event *event)
 /* What is odd, not what is only so. */
 #define FLAGS_NOTED (~(EVENT_FLAG_EXISTING | EVENT_FLAG_BY_READER | EVENT_FLAG_PORT_ASKED))
 
-static void add_flags(struct buffer *out, const struct event *event)
+void explain_flags(struct buffer *out, const struct event *event)
 {
 	bool first = true;
 
@@ -192,7 +193,7 @@ static void add_flags(struct buffer *out, const struct event *event)
 		if (!(event->flags & FLAGS_NOTED & 1U << bit))
 			continue;
 		if (first)
-			add_label(out, "note");
+			explain_label(out, "note");
 		buffer_printf(out, "%s%s", first ? "" : ", ", event_flag_name(bit));
 		first = false;
 	}
@@ -226,9 +227,9 @@ static void add_remedy(struct buffer *out, const struct finding *finding, const 
 			"this program has done too many new things of that kind: from here on they are counted\n",
 	};
 
-	add_label(out, "why");
+	explain_label(out, "why");
 	buffer_text(out, reasons[finding->kind]);
-	add_label(out, "normal?");
+	explain_label(out, "normal?");
 	buffer_printf(out, "then add to %s, below `", model_name);
 	add_header_line(out, finding->behaviour);
 	buffer_text(out, "`:");
@@ -249,18 +250,18 @@ void finding_explain(struct buffer *out, const struct finding *finding, const ch
 	};
 	const struct event *event = finding->event;
 
-	add_time(out, event->time_ns);
+	explain_time(out, event->time_ns);
 	buffer_printf(out, "  %s  ", titles[finding->kind]);
-	add_context(out, &event->context);
+	explain_context(out, &event->context);
 	buffer_text(out, ": ");
 	add_deed(out, finding->behaviour);
 	buffer_byte(out, '\n');
 	if (finding->kind == FINDING_BENEATH)
 		return;
-	add_actor(out, event);
-	add_lineage(out, event);
+	explain_actor(out, event);
+	explain_lineage(out, event);
 	add_place(out, event);
-	add_flags(out, event);
+	explain_flags(out, event);
 	add_remedy(out, finding, model_name);
 }
 
@@ -286,7 +287,7 @@ static void add_network(struct buffer *out, const struct event *event, const str
 		buffer_text(out, event->protocol == IPPROTO_TCP ? "tcp " : "udp ");
 	else
 		buffer_printf(out, "protocol %u ", event->protocol);
-	add_address(out, event->family, address, remote ? event->remote_port : event->local_port);
+	explain_address(out, event->family, address, remote ? event->remote_port : event->local_port);
 	buffer_printf(out, " (%s)", networks_name(networks, event->family, address));
 	if (event->kind == EVENT_ACCEPT)
 		buffer_printf(out, " on port %u", event->local_port);
@@ -309,7 +310,7 @@ static void add_detail(struct buffer *out, const struct event *event, const stru
 		break;
 	case EVENT_CONTEXT:
 		buffer_text(out, "was ");
-		add_context(out, &event->context_before);
+		explain_context(out, &event->context_before);
 		break;
 	case EVENT_CONNECT:
 	case EVENT_ACCEPT:
@@ -324,21 +325,21 @@ static void add_detail(struct buffer *out, const struct event *event, const stru
 
 void event_summarise(struct buffer *out, const struct event *event, const struct networks *networks)
 {
-	add_time(out, event->time_ns);
+	explain_time(out, event->time_ns);
 	if (event->kind == EVENT_LOSS) {
 		buffer_printf(out, "  LOST %" PRIu64 ": ", event->loss_count);
-		add_escaped(out, event->loss_reason);
+		explain_text(out, event->loss_reason);
 		return;
 	}
 	buffer_printf(out, "  %-9s %-7" PRIu32 " ", event_kind_name(event->kind), event->pid);
-	add_context(out, &event->context);
+	explain_context(out, &event->context);
 	buffer_text(out, "  ");
 	buffer_text(out, event->program.text[0] ? event->program.text : "?");
 	buffer_text(out, "  ");
 	add_detail(out, event, networks);
 }
 
-static void add_json_string(struct buffer *out, const char *text)
+void explain_json_string(struct buffer *out, const char *text)
 {
 	buffer_byte(out, '"');
 	for (; *text; text++) {
@@ -353,9 +354,9 @@ static void add_json_string(struct buffer *out, const char *text)
 static void write_behaviour(struct buffer *out, const struct behaviour *behaviour)
 {
 	buffer_printf(out, "{\"kind\":\"%s\",\"program\":", behaviour_kind_name(behaviour->kind));
-	add_json_string(out, behaviour->program);
+	explain_json_string(out, behaviour->program);
 	buffer_text(out, ",\"object\":");
-	add_json_string(out, behaviour->object);
+	explain_json_string(out, behaviour->object);
 	buffer_byte(out, '}');
 }
 
@@ -365,7 +366,7 @@ static void write_context(struct buffer *out, const struct behaviour *behaviour)
 
 	escape_append(&name, behaviour->context_name, strlen(behaviour->context_name), "");
 	buffer_printf(out, "{\"kind\":\"%s\",\"name\":", context_kind_name(behaviour->context_kind));
-	add_json_string(out, buffer_string(&name));
+	explain_json_string(out, buffer_string(&name));
 	buffer_printf(out, ",\"in_container\":%s}", behaviour->in_container ? "true" : "false");
 	buffer_free(&name);
 }

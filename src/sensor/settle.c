@@ -278,7 +278,10 @@ void settle_touch(struct files *files, struct touch *touch)
 	touch_free(&files->touches, old);
 }
 
-/* A directory that was not known was made a moment ago, and is told of under its new name. */
+/*
+ * A directory that was not known was made a moment ago, and is told of under its new name. What was looked for under the old
+ * one and not found there is looked for again.
+ */
 void settle_rename(struct files *files, const char *from, const char *to, const struct actor *actor)
 {
 	const struct baseline *baseline = files->watch->baseline;
@@ -291,6 +294,8 @@ void settle_rename(struct files *files, const char *from, const char *to, const 
 	find_before(files, &old);
 	touches_rename(&files->touches, from, to);
 	count = baseline->rename(baseline->owner, from, to);
+	if (files_wants_below(files, to))
+		scan_again(files, to, actor);
 	if (!old.was || !files_wants(files, to)) {
 		if (files_wants(files, to))
 			(void)files_touch(files, to, FAN_CREATE | FAN_ONDIR, actor);

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "event/ndjson.h"
+#include "policy/glob.h"
+
+/* How long what was learned may wait for its commit where there is nothing to print. */
+#define COMMIT_MS 200
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* --- options ------------------------------------------------------------------------------------- */
+
+static int add(const char *list[], size_t *count, const struct command *command, const char *argument)
+{
+	if (*count == SOURCE_LIST_MAX)
+		return usage_error(command, "an option can be repeated at most %d times", SOURCE_LIST_MAX);
+	list[(*count)++] = argument;
+	return 0;
+}
+
+bool files_option(struct files_watch *files, const struct command *command, int option, const char *argument,
+		  int *status)
+{
+	*status = 0;
+	if (option == 'p')
+		files->policy_path = argument;
+	else if (option == FILES_OPTION_FILES)
+		*status = add(files->pattern, &files->pattern_count, command, argument);
+	else if (option == FILES_OPTION_EXCEPT)
+		*status = add(files->except, &files->except_count, command, argument);
+	else if (option == FILES_OPTION_STATE)
+		files->state_directory = argument;
+	else
+		return false;
+	return true;
+}
+
+/* --- what to watch ------------------------------------------------------------------------------- */
+
+static bool wants(void *owner, const char *path)
+{
+	const struct policy *policy = ((struct files_watch *)owner)->policy;
+
+	for (size_t i = 0; i < policy->file_count; i++) {
+		for (size_t k = 0; k < policy->files[i].paths.count; k++) {
+			if (glob_match(policy->files[i].paths.text[k], path))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool wants_below(void *owner, const char *path)
+{
+	const struct policy *policy = ((struct files_watch *)owner)->policy;
+
+	for (size_t i = 0; i < policy->file_count; i++) {
+		for (size_t k = 0; k < policy->files[i].paths.count; k++) {
+			if (glob_reaches(policy->files[i].paths.text[k], path))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool wants_text(void *owner, const char *path)
+{
+	const struct policy *policy = ((struct files_watch *)owner)->policy;
+
+	for (size_t i = 0; i < policy->file_count; i++) {
+		for (size_t k = 0; policy->files[i].diff && k < policy->files[i].paths.count; k++) {
+			if (glob_match(policy->files[i].paths.text[k], path))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t size = strlen(top);
+
+	return !strncmp(path, top, size) && (!path[size] || path[size] == '/');
+}
+
+/* Where the pattern's tree begins; one that lies in another's is part of that. */
+static int add_root(struct files_watch *files, const char *pattern)
+{
+	size_t kept = 0;
+	char *root = malloc(strlen(pattern) + 1);
+
+	if (!root)
+		return -ENOMEM;
+	glob_root(pattern, root);
+	if (!strcmp(root, "/"))
+		root[0] = '\0';
+	for (size_t i = 0; i < files->watch.root_count; i++) {
+		if (is_below(root, files->root[i])) {
+			free(root);
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < files->watch.root_count; i++) {
+		if (is_below(files->root[i], root))
+			free(files->root[i]);
+		else
+			files->root[kept++] = files->root[i];
+	}
+	files->root[kept] = root;
+	files->watch.root_count = kept + 1;
+	return 0;
+}
+
+static int find_roots(struct files_watch *files)
+{
+	size_t count = 0;
+	int status = 0;
+
+	for (size_t i = 0; i < files->policy->file_count; i++)
+		count += files->policy->files[i].paths.count;
+	files->root = calloc(count + 1, sizeof(*files->root));
+	if (!files->root)
+		return -ENOMEM;
+	for (size_t i = 0; i < files->policy->file_count && !status; i++) {
+		for (size_t k = 0; k < files->policy->files[i].paths.count && !status; k++)
+			status = add_root(files, files->policy->files[i].paths.text[k]);
+	}
+	files->watch.roots = (const char *const *)files->root;
+	return status;
+}
+
+static int load_policy(struct files_watch *files, struct error *error)
+{
+	int status = 0;
+
+	if (files->policy_path) {
+		status = policy_load(files->policy_path, &files->policy, error);
+	} else {
+		files->policy = policy_new("");
+		status = files->policy ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; i < files->pattern_count && !status; i++)
+		status = policy_add_files(files->policy, files->pattern[i], files->except, files->except_count, error);
+	return status;
+}
+
+/* --- printing ------------------------------------------------------------------------------------ */
+
+static int print(struct files_watch *files)
+{
+	int status = 0;
+
+	if (files->ready.failed)
+		say("findings were too long to be printed, or memory ran out");
+	else if (fwrite(files->ready.data, 1, files->ready.size, stdout) != files->ready.size || fflush(stdout))
+		status = -errno;
+	buffer_clear(&files->ready);
+	return status;
+}
+
+static int note_printed(struct files_watch *files, uint64_t number)
+{
+	if (files->printed_count == files->printed_capacity) {
+		size_t capacity = files->printed_capacity ? files->printed_capacity * 2 : 64;
+		uint64_t *printed = realloc(files->printed, capacity * sizeof(*printed));
+
+		if (!printed)
+			return -ENOMEM;
+		files->printed = printed;
+		files->printed_capacity = capacity;
+	}
+	files->printed[files->printed_count++] = number;
+	return 0;
+}
+
+/* The number goes into the object; people need none. */
+static int make_ready(struct files_watch *files, uint64_t number, const char *line, size_t size)
+{
+	if (size && line[0] == '{') {
+		buffer_printf(&files->ready, "{\"id\":%llu,", (unsigned long long)number);
+		line++;
+		size--;
+	}
+	buffer_append(&files->ready, line, size);
+	files->findings++;
+	return note_printed(files, number);
+}
+
+static int print_old(void *owner, uint64_t number, const char *line, size_t size)
+{
+	return make_ready(owner, number, line, size);
+}
+
+static int hand_over(void *owner, const struct file_finding *finding)
+{
+	struct files_watch *files = owner;
+	int status = 0;
+
+	if (!finding->changed && !finding->closed)
+		return 0;
+	buffer_clear(&files->line);
+	if (files->json)
+		file_finding_write(&files->line, finding);
+	else
+		file_finding_explain(&files->line, finding);
+	for (unsigned i = 0; i < finding->replaces_count && !status; i++)
+		status = state_outbox_remove(files->state, finding->replaces[i]);
+	if (!status && finding->changed && *finding->number)
+		status = state_outbox_remove(files->state, *finding->number);
+	if (!status && (finding->changed || !*finding->number))
+		status = state_outbox_add(files->state, buffer_string(&files->line), files->line.size, finding->number);
+	if (!status && finding->closed)
+		status = make_ready(files, *finding->number, buffer_string(&files->line), files->line.size);
+	return status;
+}
+
+int files_settle(struct files_watch *files, bool at_end)
+{
+	uint64_t now = now_ms();
+	int status;
+
+	if (!files->state)
+		return 0;
+	status = files->judge ? file_judge_visit(files->judge, now, at_end, hand_over, files) : 0;
+	if (!status && (files->ready.size || at_end || now - files->committed_ms >= COMMIT_MS)) {
+		status = state_commit(files->state);
+		files->committed_ms = now;
+	}
+	if (!status && files->ready.size)
+		status = print(files);
+	for (size_t i = 0; i < files->printed_count && !status; i++)
+		status = state_outbox_remove(files->state, files->printed[i]);
+	files->printed_count = 0;
+	if (!status && at_end)
+		status = state_commit(files->state);
+	return status;
+}
+
+/* --- life ---------------------------------------------------------------------------------------- */
+
+static bool is_asked_for(const struct files_watch *files)
+{
+	return files->policy_path || files->pattern_count || files->state_directory;
+}
+
+static void pass_on_changes(const struct policy *policy, struct source *source)
+{
+	for (size_t i = 0; i < policy->change_count; i++) {
+		if (policy->changes[i].origin == ORIGIN_UNIT && source->change_count < SOURCE_LIST_MAX)
+			source->change[source->change_count++] = policy->changes[i].value;
+	}
+}
+
+static int open_all(struct files_watch *files, struct error *error)
+{
+	int status = state_open(files->state_directory ? files->state_directory : STATE_DIRECTORY, STATE_WATCH,
+				&files->state, error);
+
+	if (status < 0)
+		return status;
+	files->line = BUFFER_INIT(4 * NDJSON_LINE_MAX);
+	files->ready = BUFFER_INIT(64 * NDJSON_LINE_MAX);
+	files->judge = file_judge_new(files->policy);
+	status = files->judge ? find_roots(files) : -ENOMEM;
+	files->watch.baseline = state_baseline(files->state);
+	files->watch.owner = files;
+	files->watch.wants = wants;
+	files->watch.wants_below = wants_below;
+	files->watch.wants_text = wants_text;
+	if (!status)
+		status = state_outbox_each(files->state, 0, print_old, files);
+	return status;
+}
+
+int files_prepare(struct files_watch *files, const struct command *command, struct source *source)
+{
+	struct error error = { "" };
+	int status;
+
+	if (files->except_count && !files->pattern_count)
+		return usage_error(command, "--except says who may change what --files names");
+	if (!is_asked_for(files))
+		return 0;
+	if (source->replay)
+		return usage_error(command, "files are watched on a live host, not in a recording: leave out --replay");
+	status = load_policy(files, &error);
+	if (status < 0) {
+		say("%s", error.text[0] ? error.text : strerror(-status));
+		return EXIT_USAGE;
+	}
+	pass_on_changes(files->policy, source);
+	status = open_all(files, &error);
+	if (!status)
+		status = files_settle(files, false);
+	if (status < 0) {
+		say("%s", error.text[0] ? error.text : files->state ? state_error(files->state) : strerror(-status));
+		return EXIT_FAILED;
+	}
+	source->files = files->watch.root_count ? &files->watch : NULL;
+	return 0;
+}
+
+static int wear(struct files_watch *files, const struct event *event, const struct file_rule *rule)
+{
+	int status = 0;
+
+	if (rule && rule->sombrero)
+		status = state_sombrero_put(files->state, event, rule->paths.text[0]);
+	if (status > 0) {
+		files->sombrero = true;
+		say("the host wears a sombrero: %s was changed by hand", event->path);
+	}
+	if (status < 0)
+		return status;
+	status = state_sombrero_rewritten(files->state, event);
+	if (status > 0)
+		say("the sombrero is off: change %s has rewritten all that was touched", event->change);
+	return status < 0 ? status : 0;
+}
+
+int files_event(struct files_watch *files, const struct event *event)
+{
+	const struct file_rule *rule;
+	int status;
+
+	if (!files->state)
+		return 0;
+	status = state_record(files->state, event);
+	if (status < 0 || !event_is_file(event))
+		return status;
+	status = file_judge_event(files->judge, event, now_ms(), &rule);
+	return status < 0 ? status : wear(files, event, rule);
+}
+
+void files_ready(struct files_watch *files)
+{
+	if (files->state && state_commit(files->state) < 0)
+		say("%s", state_error(files->state));
+}
+
+bool files_are_judged(const struct files_watch *files)
+{
+	return files->policy_path || files->pattern_count;
+}
+
+const char *files_error(const struct files_watch *files)
+{
+	return files->state ? state_error(files->state) : "";
+}
+
+void files_free(struct files_watch *files)
+{
+	file_judge_free(files->judge);
+	state_close(files->state);
+	for (size_t i = 0; i < files->watch.root_count; i++)
+		free(files->root[i]);
+	free(files->root);
+	free(files->printed);
+	policy_free(files->policy);
+	buffer_free(&files->line);
+	buffer_free(&files->ready);
+}
