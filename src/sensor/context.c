@@ -120,7 +120,7 @@ void contexts_set_home(struct contexts *contexts, const struct home *home)
 		contexts->home = *home;
 }
 
-static const char *home_root(const struct contexts *contexts, char out[32])
+const char *contexts_home_root(const struct contexts *contexts, char out[32])
 {
 	const struct home *home = &contexts->home;
 
@@ -134,14 +134,14 @@ const char *contexts_login_user(const struct contexts *contexts, uint32_t uid)
 {
 	char root[32];
 
-	return users_name(contexts->users, contexts->home.mount_namespace, home_root(contexts, root), uid);
+	return users_name(contexts->users, contexts->home.mount_namespace, contexts_home_root(contexts, root), uid);
 }
 
 const char *contexts_home_group(const struct contexts *contexts, uint32_t gid)
 {
 	char root[32];
 
-	return users_group(contexts->users, contexts->home.mount_namespace, home_root(contexts, root), gid);
+	return users_group(contexts->users, contexts->home.mount_namespace, contexts_home_root(contexts, root), gid);
 }
 
 uint32_t contexts_number(const struct contexts *contexts, const struct process *process)
@@ -162,7 +162,7 @@ uint32_t contexts_accounts(const struct contexts *contexts, const struct process
 	(void)contexts_root(contexts, process, root);
 	if (!root[0] || process->pid_namespace != contexts->home.pid_namespace || !access(root, F_OK))
 		return process->mount_namespace;
-	(void)home_root(contexts, root);
+	(void)contexts_home_root(contexts, root);
 	return contexts->home.mount_namespace;
 }
 
@@ -278,6 +278,11 @@ static bool runs(const struct image *image, const char *const *list, size_t coun
 	return image && !(image->flags & nowhere) && is_one_of(program_executable(&image->program), list, count);
 }
 
+static bool takes_logins(const struct image *image)
+{
+	return runs(image, login_programs, COUNT(login_programs));
+}
+
 static bool is_init(const struct image *image)
 {
 	return runs(image, inits, COUNT(inits));
@@ -286,6 +291,11 @@ static bool is_init(const struct image *image)
 bool contexts_is_init(const struct image *image)
 {
 	return is_init(image);
+}
+
+bool contexts_takes_logins(const struct image *image)
+{
+	return takes_logins(image);
 }
 
 static bool is_scheduler(const struct image *image)
@@ -362,11 +372,6 @@ static struct context_node *fresh_change(const struct situation *situation, cons
 	return context_new(&context, situation->facts.unit, "", change);
 }
 
-static bool takes_logins(const struct image *image)
-{
-	return runs(image, login_programs, COUNT(login_programs));
-}
-
 /* What took a login, as people call it. */
 static const char *service_of_login(const struct situation *situation)
 {
@@ -407,8 +412,9 @@ static void tie_to_login(const struct situation *situation, struct context_node 
 	struct contexts *contexts = situation->contexts;
 	char whole[CGROUP_NAME_MAX + 128];
 
-	if (node->begins)
+	if (node->begins && !node->begins->is_end_told)
 		return;
+	login_release(node->begins);
 	(void)snprintf(whole, sizeof(whole), "%s%s%s", situation->container, situation->container[0] ? "/" : "", key);
 	node->begins = logins_get(&contexts->logins, contexts->home.pid_namespace, whole, node->context.name, service);
 	if (node->begins && !node->begins->begin_ns)
@@ -629,7 +635,7 @@ static const char *unit_root(const struct situation *situation, char out[32])
 {
 	if (situation->facts.container[0])
 		return contexts_root(situation->contexts, situation->process, out);
-	return home_root(situation->contexts, out);
+	return contexts_home_root(situation->contexts, out);
 }
 
 /* A systemd unit: its first process settles what it is; the others inherit. */
@@ -834,8 +840,7 @@ static struct context_node *choose_started_service(const struct situation *situa
 	return shared(situation, CONTEXT_SERVICE, own_name(situation));
 }
 
-/* Does `name` fit to the pattern, in which "*" is any text? Models have names so: app.*.js */
-static bool fits(const char *name, const char *pattern)
+bool contexts_fits(const char *name, const char *pattern)
 {
 	const char *star = NULL, *from = NULL;
 
@@ -859,7 +864,7 @@ static bool fits(const char *name, const char *pattern)
 static bool is_service_by_name(const struct contexts *contexts, const char *name)
 {
 	for (size_t i = 0; i < contexts->service_count; i++) {
-		if (fits(name, contexts->services[i]))
+		if (contexts_fits(name, contexts->services[i]))
 			return true;
 	}
 	return false;
@@ -968,6 +973,7 @@ void contexts_assign(struct contexts *contexts, struct process *process, const s
 	if (process->in_scope)
 		contexts_set_home(contexts, &(struct home) { contexts_number(contexts, process), process->pid_namespace,
 							     process->mount_namespace, process->user_namespace });
+	contexts->logins.takers_seen |= process->in_scope && takes_logins(process->image);
 	look_at(contexts, process, origin, &situation);
 	for (size_t i = 0; i < COUNT(choices) && !node; i++)
 		node = choices[i](&situation);

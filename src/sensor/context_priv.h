@@ -67,6 +67,15 @@ struct origin {
 	bool adopted; /* its parent is the init, which may have it from somebody who ended before the sensor came */
 };
 
+/* Does it take logins by its name: sshd, login …? False for NULL. */
+bool contexts_takes_logins(const struct image *image);
+
+/* Does `name` fit to the pattern, in which "*" is any text? Models have names so: app.*.js */
+bool contexts_fits(const char *name, const char *pattern);
+
+/* Below which directory home's files lie: "" for ours, else /proc/PID/root, written into `out`. */
+const char *contexts_home_root(const struct contexts *contexts, char out[32]);
+
 /* Is it a program that starts a host's services, and opens sockets for them? */
 bool contexts_is_init(const struct image *image);
 

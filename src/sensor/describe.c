@@ -19,9 +19,10 @@ static void name_ids(struct sensor *sensor, struct process *process)
 	process->group = users_group(sensor->users, mounts, root, process->credentials.gid);
 }
 
-static const char *tty_name(const struct process *process, char *out, size_t size)
+const char *sensor_tty(struct sensor *sensor, uint32_t major, uint32_t minor)
 {
-	uint32_t major = process->tty_major, minor = process->tty_minor;
+	char *out = sensor->tty;
+	size_t size = sizeof(sensor->tty);
 
 	out[0] = '\0';
 	if (major == 4)
@@ -102,7 +103,7 @@ void sensor_describe(struct sensor *sensor, struct process *process, enum event_
 	if (process->login_uid != EVENT_NO_ID)
 		event->login_user = contexts_login_user(&sensor->contexts, process->login_uid);
 	event->session_id = process->session_id;
-	event->tty = tty_name(process, sensor->tty, sizeof(sensor->tty));
+	event->tty = sensor_tty(sensor, process->tty_major, process->tty_minor);
 	event->mount_namespace = process->mount_namespace;
 	event->pid_namespace = process->pid_namespace;
 	event->net_namespace = process->net_namespace;

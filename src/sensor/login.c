@@ -67,13 +67,14 @@ static uint64_t add_to_id(uint64_t id, const char *text)
 	return id;
 }
 
-static void set_id(const struct logins *logins, struct login *login, uint32_t home, const char *key)
+/* `again`: so many of that key have ended. */
+static void set_id(const struct logins *logins, struct login *login, uint32_t home, unsigned again)
 {
-	char name[16];
+	char name[32];
 	uint64_t id = UINT64_C(0xcbf29ce484222325);
 
-	(void)snprintf(name, sizeof(name), " %" PRIu32 " ", home);
-	id = add_to_id(add_to_id(add_to_id(id, logins->boot_id), name), key);
+	(void)snprintf(name, sizeof(name), " %" PRIu32 " %u ", home, again);
+	id = add_to_id(add_to_id(add_to_id(id, logins->boot_id), name), login->key_of_session);
 	(void)snprintf(login->id, sizeof(login->id), "%016" PRIx64, hash_u64(id));
 }
 
@@ -83,8 +84,7 @@ static bool is_complete(const struct login *login)
 	       login->certificate;
 }
 
-static struct login *login_new(const struct logins *logins, uint32_t home, const char *key, const char *user,
-			       const char *service)
+static struct login *login_new(const char *key, const char *user, const char *service)
 {
 	struct login *login = calloc(1, sizeof(*login));
 
@@ -101,8 +101,6 @@ static struct login *login_new(const struct logins *logins, uint32_t home, const
 		login_release(login);
 		return NULL;
 	}
-	set_id(logins, login, home, key);
-	login->begin_ns = logins->now_ns;
 	return login;
 }
 
@@ -126,15 +124,21 @@ static bool keep(struct logins *logins, struct login *login)
 struct login *logins_get(struct logins *logins, uint32_t home, const char *key, const char *user, const char *service)
 {
 	struct login *login;
+	unsigned again = 0;
 
 	for (size_t i = 0; i < logins->count; i++) {
 		login = logins->all[i];
-		if (!strcmp(login->key_of_session, key)) {
+		if (strcmp(login->key_of_session, key) != 0)
+			continue;
+		if (!login->is_end_told) {
 			login->references++;
 			return login;
 		}
+		again++;
 	}
-	login = login_new(logins, home, key, user, service);
+	login = login_new(key, user, service);
+	if (login)
+		set_id(logins, login, home, again);
 	if (login && !keep(logins, login)) {
 		login_release(login);
 		login = NULL;
@@ -142,10 +146,10 @@ struct login *logins_get(struct logins *logins, uint32_t home, const char *key, 
 	return login;
 }
 
-/* Nobody will ever ask for it again: what is said of it was said, or it had no beginning that could be told. */
+/* Nobody will ever ask for it again, and what is to be said of it was said. */
 static bool is_over(const struct login *login)
 {
-	return login->references == 1 && (login->is_end_told || !login->begin_ns);
+	return login->references == 1 && login->is_end_told;
 }
 
 void logins_sweep(struct logins *logins)

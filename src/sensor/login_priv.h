@@ -46,8 +46,10 @@ struct login {
 	unsigned roots; /* living processes that it began with: none left is its end, and makes orphans of the others */
 	bool is_settled;  /* nothing more will be said of who it is */
 	bool is_existing; /* it began before the sensor */
+	bool had_roots;   /* not so of what was left behind before the sensor came */
 	bool is_told, is_end_told;
-	bool is_doubted; /* two keys were named for it */
+	uint64_t named_ns;      /* when it was first said who it is; 0: not yet */
+	uint64_t wait_until_ns; /* 0: nobody has waited for that yet */
 };
 
 struct logins {

@@ -283,6 +283,8 @@ void process_set_login(struct process *process, struct login *login, bool is_roo
 	process->is_login_root = is_root && login;
 	if (process->is_login_root && !process->dead)
 		login->roots++;
+	if (process->is_login_root)
+		login->had_roots = true;
 }
 
 static uint32_t image_flags(uint32_t record_flags)

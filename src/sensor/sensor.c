@@ -31,6 +31,7 @@ static const char *const loss_names[LOSS_COUNT] = {
 	[LOSS_DOUBT] = "program unknown after a loss",
 	[LOSS_TABLE] = "process table full",
 	[LOSS_MEMORY] = "out of memory",
+	[LOSS_LOG] = "authentication log",
 	[LOSS_FILES] = "queue of file notices full",
 };
 
@@ -176,6 +177,7 @@ static void on_exit_record(struct sensor *sensor, const struct record *record)
 {
 	const struct sombrero_exit *exit = (const struct sombrero_exit *)record->header;
 	struct process *process = process_find(&sensor->table, exit->header.tgid, exit->header.start_ns);
+	struct login *login; /* all are kept, also when their last process goes */
 	struct event event;
 
 	if (!process)
@@ -185,7 +187,9 @@ static void on_exit_record(struct sensor *sensor, const struct record *record)
 	event.exit_code = exit->status >> 8 & 0xff;
 	event.exit_signal = exit->status & 0x7f;
 	sensor_emit(sensor, process, &event);
+	login = process->login;
 	process_end(&sensor->table, process);
+	login_watch_exit(login, exit->header.time_ns);
 }
 
 static void on_credentials(struct sensor *sensor, const struct record *record)
@@ -267,6 +271,8 @@ static void on_net(struct sensor *sensor, const struct record *record)
 
 	if (!process || !process->in_scope) /* an accept shows outside of the listener's cgroup */
 		return;
+	if (net->header.type == SOMBRERO_ACCEPT)
+		login_watch_accept(sensor, process, net);
 	if (net->header.type == SOMBRERO_LISTEN)
 		promote_listener(sensor, process, net);
 	if (!is_news(sensor, net, process))
@@ -327,6 +333,7 @@ static int take_record(void *owner, const void *data, size_t size)
 		sensor->losses[LOSS_RECORD]++;
 	} else {
 		actor_doubt(sensor, record.header->time_ns);
+		sensor->contexts.logins.now_ns = sensor->starting ? 0 : record.header->time_ns;
 		handlers[record.header->type](sensor, &record);
 	}
 	return 0;
@@ -416,6 +423,10 @@ static int prepare(struct sensor *sensor, const struct sensor_options *options, 
 	status = sensor->users ? contexts_init(&sensor->contexts, options, sensor->users) : -ENOMEM;
 	if (!status)
 		status = set_scope(sensor, options, root);
+	if (!status) {
+		sensor->login_watch = login_watch_new(options, sensor);
+		status = sensor->login_watch ? 0 : -ENOMEM;
+	}
 	if (status < 0)
 		return error_set(error, status, "out of memory");
 	(void)gethostname(sensor->host, sizeof(sensor->host) - 1);
@@ -465,6 +476,7 @@ int sensor_poll(struct sensor *sensor, int timeout_ms)
 	else if (sensor->wait_ms < WAIT_MAX_MS)
 		sensor->wait_ms++;
 	tick(sensor);
+	login_watch_poll(sensor, false);
 	if (sensor->files && !sensor->sink_status)
 		taken = files_poll(sensor->files, false);
 	return taken < 0 ? taken : sensor->sink_status;
@@ -477,6 +489,7 @@ int sensor_drain(struct sensor *sensor)
 	/* As many rounds as it takes to empty a full ring of the smallest records; who floods it may be late. */
 	for (int round = 0; round < 64 && taken == KERNEL_RECORDS_AT_ONCE; round++)
 		taken = kernel_consume(sensor->kernel, 0);
+	login_watch_poll(sensor, true);
 	if (sensor->files && taken >= 0 && !sensor->sink_status)
 		taken = files_poll(sensor->files, true);
 	tell_losses(sensor);
@@ -493,6 +506,7 @@ void sensor_close(struct sensor *sensor)
 	process_table_free(&sensor->table);
 	contexts_free(&sensor->contexts);
 	users_free(sensor->users);
+	login_watch_free(sensor->login_watch);
 	for (size_t i = 0; i < sensor->scope_count; i++)
 		free(sensor->scope[i]);
 	free(sensor->scope);

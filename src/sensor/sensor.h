@@ -44,6 +44,11 @@ struct sensor_options {
 	size_t change_count;
 	/* Files to watch; NULL: none. */
 	const struct file_watch *files;
+	/* Where logins are logged: "journal", a file, "none", or NULL for what there is. With `harness` it is never read. */
+	const char *auth_log;
+	/* Sessions that are changes, by who logged in: "key=SHA256:…", "certificate=PATTERN" ("*" is any text), "user=NAME". */
+	const char *const *change_keys;
+	size_t change_key_count;
 	/* Report what was there before as events with EVENT_FLAG_EXISTING: processes in scope, and what they listen on. */
 	bool existing;
 };

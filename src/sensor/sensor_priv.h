@@ -8,6 +8,7 @@
 
 #include "sensor/context_priv.h"
 #include "sensor/kernel_priv.h"
+#include "sensor/login_watch_priv.h"
 #include "sensor/proc_priv.h"
 #include "sensor/process_priv.h"
 #include "sensor/record_priv.h"
@@ -22,6 +23,7 @@ enum {
 	LOSS_DOUBT, /* after a loss it can't be told any more what a process runs: its events have what it ran before */
 	LOSS_TABLE, /* the process table had no room */
 	LOSS_MEMORY, /* out of memory */
+	LOSS_LOG,    /* lines of the authentication log */
 	LOSS_FILES,  /* the queue of notices of files ran over: what happened is found by comparing */
 	LOSS_COUNT,
 };
@@ -43,6 +45,7 @@ struct sensor {
 	struct process_table table;
 	struct contexts contexts;
 	struct users *users;
+	struct login_watch *login_watch;
 	event_sink sink;
 	void *owner;
 	int sink_status; /* what the sink returned when it wanted no more */
@@ -78,6 +81,9 @@ void sensor_describe(struct sensor *sensor, struct process *process, enum event_
 
 /* … as of when it ran that image (NULL is nothing). */
 void describe_image(const struct image *image, struct event *event);
+
+/* The name of a terminal; good until the next event is filled in. */
+const char *sensor_tty(struct sensor *sensor, uint32_t major, uint32_t minor);
 
 /* Hands an event to the sink, unless its actor (NULL for none) is not in the scope. */
 void sensor_emit(struct sensor *sensor, const struct process *process, const struct event *event);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Persons: ties what the authentication log says to the logins that the kernel saw, and tells of logins, of their ends, and of
+ * those that failed. A line counts for an sshd that is root's, that had not let anybody in before, and whose connection is the
+ * one that the kernel saw arrive.
+ */
+#ifndef SENSOR_LOGIN_WATCH_PRIV_H
+#define SENSOR_LOGIN_WATCH_PRIV_H
+
+#include "sensor/process_priv.h"
+#include "sensor/sensor.h"
+#include "sombrero/event.h"
+
+struct login_watch;
+struct sensor;
+
+/* NULL when out of memory. Sets whether the sensor's logins wait for a log. */
+struct login_watch *login_watch_new(const struct sensor_options *options, struct sensor *sensor);
+void login_watch_free(struct login_watch *watch);
+
+/* What has come in since, and whose time has come. `at_end`: nothing more will come, so nothing is waited for. */
+void login_watch_poll(struct sensor *sensor, bool at_end);
+
+/* Somebody has connected to `process`. */
+void login_watch_accept(struct sensor *sensor, const struct process *process, const struct sombrero_net *net);
+
+/* A process of that login, which may be NULL, has ended at `time_ns`. */
+void login_watch_exit(struct login *login, uint64_t time_ns);
+
+#endif
