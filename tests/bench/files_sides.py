@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who watches files: nobody, our sensor, inotifywait, auditd. Each is on from start() to stop(), and says then
-which files it reported."""
+how many of the files it reported."""
 
 import json
 import os
@@ -15,7 +15,6 @@ from machine import die_with_us
 from sides import Auditd, Side
 
 TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
-FILE_KINDS = ("create", "write", "rename", "remove", "attributes")
 
 
 def ever_used_ns(pid):
@@ -29,7 +28,9 @@ def peak_kib(pid):
 
 
 class Watcher(Side):
-    """A side with a process. `reported` are the paths it named, `lost` what it says that it lost."""
+    """A side with a process. `lost` is what it says that it lost, `used_ns` its CPU time from start to end."""
+
+    quiet = 5  # tenths of a second
 
     def __init__(self, machine, directory):
         super().__init__()
@@ -37,8 +38,8 @@ class Watcher(Side):
         self.directory = directory
         self.output = machine.folder / f"{self.name.replace(' ', '-')}.out"
         self.errors = self.output.with_suffix(".err")
-        self.reported = set()
         self.lost = None
+        self.used_ns = 0
 
     def cpu_ns(self):
         return ever_used_ns(self.process.pid)
@@ -46,7 +47,7 @@ class Watcher(Side):
     def settle(self):
         """It has dealt with everything when it has used next to nothing for a while."""
         before, quiet = self.cpu_ns(), 0
-        while quiet < 4:
+        while quiet < self.quiet:
             time.sleep(0.1)
             now = self.cpu_ns()
             quiet = quiet + 1 if now - before < 2 * TICK_NS else 0
@@ -74,25 +75,24 @@ class Watcher(Side):
         if self.process.returncode not in expected:
             raise SystemExit(f"{self.name} failed: {self.errors.read_text(errors='replace')}")
         self.process = None
-        return usage
+        self.used_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
 
     def _look_at_memory(self):
         self.peak_kib = max(self.peak_kib, peak_kib(self.process.pid))
 
 
 class SombreroFiles(Watcher):
-    """It watches a tree, and a cgroup that nobody else is in, and prints every event."""
+    """It watches a tree and the cgroup of the load, and prints its findings."""
 
-    name = "sombrero"
+    quiet = 25  # so that a burst is over, and told of
 
     def __init__(self, machine, directory, program, name="sombrero"):
         self.name = name
         super().__init__(machine, directory)
         self.program = program
         self.state = machine.folder / f"{self.name.replace(' ', '-')}.state"
-        self.found = set()  # the paths that it found changed at its start
+        self.findings = []
         self.ready_ns = 0  # from the start until it watched
-        self.used_ns = 0  # CPU time from start to end
 
     def start(self):
         shutil.rmtree(self.state, ignore_errors=True)
@@ -110,18 +110,20 @@ class SombreroFiles(Watcher):
         self.ready_ns = time.monotonic_ns() - before
 
     def stop(self):
-        usage = self._end(0, 3)
-        self.used_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
-        self.reported, self.found, self.lost = set(), set(), 0
+        self._end(0, 3)
+        self.lost = sum(int(count) for count in re.findall(r"(\d+) events lost", self.errors.read_text()))
         with self.output.open() as lines:
-            for line in lines:
-                event = json.loads(line)
-                if event.get("kind") in FILE_KINDS:
-                    self.reported.add(event["path"])
-                    if "found" in event.get("flags", ()):
-                        self.found.add(event["path"])
-                elif event.get("kind") == "loss":
-                    self.lost += event["loss_count"]
+            self.findings = [json.loads(line) for line in lines]
+
+    def reported(self, files, directories):
+        """Of a burst, a finding has the numbers, not the names. The directories were created, too."""
+        created = sum(finding["kinds"].get("create", 0) for finding in self.findings)
+        return created - len(directories)
+
+    def found(self):
+        """The paths that had changed while it was stopped."""
+        events = [finding["event"] for finding in self.findings]
+        return {event["path"] for event in events if "found" in event.get("flags", ())}
 
 
 class Inotifywait(Watcher):
@@ -138,8 +140,10 @@ class Inotifywait(Watcher):
 
     def stop(self):
         self._end(0, -signal.SIGTERM)
+
+    def reported(self, files, directories):
         with self.output.open() as lines:
-            self.reported = {line.rstrip("\n") for line in lines}
+            return len(files & {line.rstrip("\n") for line in lines})
 
 
 class AuditdWatch(Auditd):
@@ -150,7 +154,7 @@ class AuditdWatch(Auditd):
     def __init__(self, machine, directory):
         super().__init__(machine)
         self.directory = directory
-        self.reported = set()
+        self.named = set()
 
     def what(self):
         return f"-F dir={self.directory} -F perm=wa"
@@ -164,11 +168,14 @@ class AuditdWatch(Auditd):
 
     def stop(self):
         super().stop()
-        self.reported = set()
+        self.named = set()
         name = re.compile(rb'^type=PATH .* name="([^"]*)" .*nametype=CREATE')
         for log in self.folder.glob("audit.log*"):
             with log.open("rb") as lines:
                 for line in lines:
                     if match := name.match(line):
-                        self.reported.add(f"{self.directory}/{match.group(1).decode()}")
+                        self.named.add(f"{self.directory}/{match.group(1).decode()}")
             log.unlink()
+
+    def reported(self, files, directories):
+        return len(files & self.named)
