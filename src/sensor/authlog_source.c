@@ -17,7 +17,7 @@
 
 #define JOURNALCTL "/usr/bin/journalctl"
 /* Who is logged in already was let in among the last of these. */
-#define OLD_LINES "2000"
+#define OLD_LINES "1000"
 #define OLD_BYTES (256 * 1024)
 /* An entry of the journal is some ten times its message, where that is no text. */
 #define BUFFER_SIZE (64 * 1024)
@@ -27,12 +27,13 @@
 struct authlog_source {
 	char *name; /* owned; NULL: the journal */
 	char root[64];
-	int file;           /* the log, or what journalctl writes; -1 while there is none */
-	pid_t journalctl;   /* 0: none */
-	uint64_t opened_ns; /* since 1970 */
-	off_t old_end;      /* of a file: what lies before was there already */
-	off_t offset;       /* of a file: of the first byte of the buffer */
-	time_t looked;      /* CLOCK_MONOTONIC */
+	int file;          /* the log, or what journalctl writes; -1 while there is none */
+	pid_t journalctl;  /* 0: none */
+	bool reads_old;    /* the journalctl ends by itself */
+	uint64_t since_ns; /* of the journal: what came later is news */
+	off_t old_end;     /* of a file: what lies before was there already */
+	off_t offset;      /* of a file: of the first byte of the buffer */
+	time_t looked;     /* CLOCK_MONOTONIC */
 	uint64_t lost;
 	size_t size;
 	bool skips; /* a line was too long, and hasn't ended yet */
@@ -57,36 +58,18 @@ static uint64_t real_ns(void)
 
 /* ---- the journal ---- */
 
-/* Never returns. */
-static void run_journalctl(const struct authlog_source *source, int output, bool again)
+/* The child's: never returns. */
+static void become_journalctl(const char **arguments, int output)
 {
-	char root[80];
-	const char *arguments[20] = { JOURNALCTL,
-				      "-q",
-				      "-f",
-				      "-o",
-				      "json",
-				      "-n",
-				      again ? "0" : OLD_LINES,
-				      "--output-fields=MESSAGE,_PID,_UID,_COMM,_EXE" };
-	static const char *const matches[] = { "SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10", "+", "_COMM=sshd",
-					       "_COMM=sshd-session" };
-	size_t count = 8;
 	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	(void)snprintf(root, sizeof(root), "--root=%s", source->root);
-	if (source->root[0])
-		arguments[count++] = root;
-	for (size_t i = 0; i < sizeof(matches) / sizeof(matches[0]); i++)
-		arguments[count++] = matches[i];
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (dup2(nothing, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(nothing, STDERR_FILENO) < 0)
-		_exit(127);
-	(void)execv(JOURNALCTL, (char *const *)(void *)arguments);
+	if (dup2(nothing, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 && dup2(nothing, STDERR_FILENO) >= 0)
+		(void)execv(JOURNALCTL, (char *const *)(void *)arguments);
 	_exit(127);
 }
 
-static int start_journalctl(struct authlog_source *source, bool again)
+static int start_journalctl(struct authlog_source *source, const char **arguments)
 {
 	int pipes[2];
 	pid_t child;
@@ -95,15 +78,48 @@ static int start_journalctl(struct authlog_source *source, bool again)
 		return -errno;
 	child = fork();
 	if (!child)
-		run_journalctl(source, pipes[1], again);
+		become_journalctl(arguments, pipes[1]);
 	(void)close(pipes[1]);
-	if (child < 0 || fcntl(pipes[0], F_SETFL, O_NONBLOCK) < 0) {
+	if (child < 0) {
 		(void)close(pipes[0]);
-		return child < 0 ? -EAGAIN : -EINVAL;
+		return -EAGAIN;
 	}
 	source->journalctl = child;
 	source->file = pipes[0];
-	return 0;
+	return fcntl(pipes[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+/*
+ * At first who was let in already, then what comes, from a moment on: to follow from the last entries (-n) loses some that are
+ * written while journalctl begins.
+ */
+static int read_journal(struct authlog_source *source, bool is_old)
+{
+	char root[80], since[48];
+	const char *arguments[] = {
+		JOURNALCTL,
+		"-q",
+		"-o",
+		"json",
+		"--output-fields=MESSAGE,_PID,_UID,_COMM,_EXE",
+		source->root[0] ? root : "--no-pager",
+		is_old ? "-n" OLD_LINES : "-f",
+		is_old ? "--grep=^Accepted " : since,
+		is_old ? "--case-sensitive" : "--no-tail",
+		"SYSLOG_FACILITY=4",
+		"SYSLOG_FACILITY=10",
+		"+",
+		"_COMM=sshd",
+		"_COMM=sshd-session",
+		NULL,
+	};
+
+	(void)snprintf(root, sizeof(root), "--root=%s", source->root);
+	(void)snprintf(since, sizeof(since), "--since=@%llu.%06llu",
+		       (unsigned long long)(source->since_ns / UINT64_C(1000000000)),
+		       (unsigned long long)(source->since_ns / 1000 % 1000000));
+	source->reads_old = is_old;
+	return start_journalctl(source, arguments);
 }
 
 static void stop_journalctl(struct authlog_source *source)
@@ -203,10 +219,10 @@ static int source_new(const char *name, const char *root, struct authlog_source 
 		return -ENOMEM;
 	*out = source;
 	source->file = -1;
-	source->opened_ns = real_ns();
+	source->since_ns = real_ns();
 	(void)snprintf(source->root, sizeof(source->root), "%s", root);
 	if (!strcmp(name, "journal"))
-		return start_journalctl(source, false);
+		return read_journal(source, true);
 	source->name = strdup(name);
 	return source->name ? open_file(source) : -ENOMEM;
 }
@@ -228,8 +244,7 @@ int authlog_source_open(const char *name, const char *root, struct authlog_sourc
 	return status;
 }
 
-static void take_line(const struct authlog_source *source, const char *line, size_t size, authlog_visitor visit,
-		      void *owner)
+static void take_line(struct authlog_source *source, const char *line, size_t size, authlog_visitor visit, void *owner)
 {
 	struct authlog_origin origin = { .is_trusted = !source->name };
 	struct authlog_entry entry;
@@ -240,7 +255,9 @@ static void take_line(const struct authlog_source *source, const char *line, siz
 		found = authlog_parse_line(line, size, &entry);
 	} else {
 		found = authlog_parse_journal(line, size, &entry, &origin.time_ns);
-		origin.is_old = origin.time_ns < source->opened_ns;
+		origin.is_old = source->reads_old;
+		if (!source->reads_old && origin.time_ns >= source->since_ns)
+			source->since_ns = origin.time_ns + 1000;
 	}
 	if (found)
 		visit(owner, &entry, &origin);
@@ -272,7 +289,7 @@ static void look_again(struct authlog_source *source)
 {
 	time_t now = monotonic_seconds();
 
-	if (now - source->looked < LOOK_SECONDS)
+	if (!source->reads_old && now - source->looked < LOOK_SECONDS)
 		return;
 	source->looked = now;
 	if (source->name) {
@@ -284,8 +301,7 @@ static void look_again(struct authlog_source *source)
 		(void)close(source->file);
 	source->file = -1;
 	source->size = 0;
-	source->lost++;
-	(void)start_journalctl(source, true);
+	(void)read_journal(source, false);
 }
 
 uint64_t authlog_source_read(struct authlog_source *source, authlog_visitor visit, void *owner)
