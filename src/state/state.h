@@ -53,9 +53,10 @@ const struct baseline *state_baseline(struct state *state);
 
 /*
  * The outbox: lines (NDJSON of findings) that are handed over after the commit that made them true. A number is never given twice,
- * also after a restart. At most STATE_OUTBOX_MAX wait: -ENOSPC.
+ * also after a restart. At most STATE_OUTBOX_MAX wait (-ENOSPC), each of at most STATE_OUTBOX_LINE bytes (-E2BIG).
  */
-#define STATE_OUTBOX_MAX 100000
+#define STATE_OUTBOX_MAX  100000
+#define STATE_OUTBOX_LINE (4 * 1024 * 1024)
 int state_outbox_add(struct state *state, const char *line, size_t size, uint64_t *number);
 
 /* Not 0 ends the walk and is returned. */
@@ -63,6 +64,9 @@ typedef int (*state_outbox_visitor)(void *to, uint64_t number, const char *line,
 
 /* Those from `from` on that wait, oldest first. The outbox may be added to and done meanwhile. */
 int state_outbox_each(struct state *state, uint64_t from, state_outbox_visitor visit, void *to);
+
+/* This one was taken, or another says it now: forgets it, with the next commit. */
+int state_outbox_remove(struct state *state, uint64_t number);
 
 /* They up to and with this number were taken: forgets them, with the next commit. */
 int state_outbox_done(struct state *state, uint64_t up_to);
