@@ -5,6 +5,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "state/state_priv.h"
@@ -139,7 +140,6 @@ static int unpack(struct state *state, sqlite3_stmt *statement, int column, stru
 /* All that lies in a directory: paths from `first` on and before `end`. In "/" are all that begin with it, itself included. */
 struct range {
 	char *first, *end; /* `first` owns both */
-	size_t size;
 };
 
 static int range_below(struct state *state, const char *path, struct range *range)
@@ -147,18 +147,20 @@ static int range_below(struct state *state, const char *path, struct range *rang
 	size_t size = strlen(path);
 	char *both;
 
-	if (!size || size > PATH_SIZE_MAX)
-		return error_set(&state->error, -ENAMETOOLONG, "a path of %zu bytes can't be kept", size);
+	if (!size || size > PATH_SIZE_MAX) {
+		(void)error_set(&state->error, -ENAMETOOLONG, "a path of %zu bytes can't be kept", size);
+		return -ENAMETOOLONG;
+	}
 	if (!strcmp(path, "/"))
 		size = 0;
 	both = malloc(2 * (size + 2));
-	if (!both)
-		return error_set(&state->error, -ENOMEM, "out of memory");
-	memcpy(both, path, size);
-	memcpy(both + size, "/", 2);
-	memcpy(both + size + 2, path, size);
-	memcpy(both + 2 * size + 2, "0", 2); /* what comes after "/" */
-	*range = (struct range) { .first = both, .end = both + size + 2, .size = size + 1 };
+	if (!both) {
+		(void)error_set(&state->error, -ENOMEM, "out of memory");
+		return -ENOMEM;
+	}
+	(void)sprintf(both, "%.*s/", (int)size, path);
+	(void)sprintf(both + size + 2, "%.*s0", (int)size, path); /* what comes after "/" */
+	*range = (struct range) { .first = both, .end = both + size + 2 };
 	return 0;
 }
 
@@ -215,7 +217,7 @@ static int forget_range(struct state *state, const char *path, const struct rang
 static int forget(void *owner, const char *path)
 {
 	struct state *state = owner;
-	struct range range;
+	struct range range = { 0 };
 	int status = state_write(state);
 
 	if (!status)
@@ -299,7 +301,7 @@ static int walk(void *owner, const char *path, baseline_visitor visit, void *to)
 {
 	struct state *state = owner;
 	struct baseline_file file;
-	struct range range;
+	struct range range = { 0 };
 	int status = range_below(state, path, &range);
 
 	if (status)

@@ -196,7 +196,7 @@ static int load(struct state *state, sqlite3_stmt *statement, struct change *cha
 	change->id = strdup(sql_column_text(statement, COLUMN_ID));
 	change->run = sql_column_number(statement, COLUMN_RUN);
 	change->begun = sql_column_number(statement, COLUMN_BEGUN) != 0;
-	change->other_boot = strcmp(sql_column_text(statement, COLUMN_BOOT), state->boot) != 0;
+	change->other_boot = !state_is_boot(state, sql_column_text(statement, COLUMN_BOOT));
 	change->begin_ns = sql_column_number(statement, COLUMN_BEGIN);
 	change->end_ns = sql_column_number(statement, COLUMN_END);
 	change->unwatched_ns = sql_column_number(statement, COLUMN_UNWATCHED);
@@ -468,7 +468,7 @@ static enum state_end end_of(struct state *state, sqlite3_stmt *row, struct stat
 	change->watched_ns = change->last_ns;
 	if (change->end_ns)
 		return STATE_ENDED;
-	if (strcmp(boot, state->boot) != 0)
+	if (!state_is_boot(state, boot))
 		return STATE_REBOOTED;
 	return start && started(change->pid) == start ? STATE_OPEN : STATE_UNWATCHED;
 }

@@ -114,11 +114,13 @@ static int get(struct state *state, const struct event *event, struct session **
 	if (session)
 		session->id = strdup(event->login);
 	status = session && session->id ? load(state, event, session) : -ENOMEM;
-	if (!status)
+	if (!status && session)
 		status = table_insert(&state->sessions, hash, session);
 	if (status) {
 		session_free(session);
-		return status == -ENOMEM ? error_set(&state->error, status, "out of memory") : status;
+		if (status == -ENOMEM)
+			(void)error_set(&state->error, status, "out of memory");
+		return status;
 	}
 	*out = session;
 	return 0;

@@ -101,7 +101,7 @@ static int touch(struct state *state, const struct event *event, const char *rul
 /* 1: it went on by this. */
 static int put(struct state *state, const struct event *event, const char *rule)
 {
-	struct worn worn;
+	struct worn worn = { 0 };
 	int on = get_worn(state, &worn), status = on;
 
 	if (!on)
@@ -193,7 +193,7 @@ static const char *change_of(const struct event *event)
 int state_sombrero_rewritten(struct state *state, const struct event *event)
 {
 	const char *change = change_of(event);
-	struct worn worn;
+	struct worn worn = { 0 };
 	int status;
 
 	if (!event_is_file(event) || !*event->path || !*change)
@@ -212,7 +212,7 @@ int state_sombrero_rewritten(struct state *state, const struct event *event)
 
 int state_sombrero_off(struct state *state, const char *reason, const char *person)
 {
-	struct worn worn;
+	struct worn worn = { 0 };
 	int status = state_write(state);
 
 	if (!status)

@@ -292,15 +292,20 @@ void state_limit(struct state *state, const struct state_limits *limits)
 	state->over = true;
 }
 
+bool state_is_boot(const struct state *state, const char *boot)
+{
+	return !strcmp(boot, state->boot);
+}
+
 enum state_end state_end_of(struct state *state, uint64_t end_ns, const char *boot, uint64_t unwatched_ns,
 			    uint64_t *watched_ns)
 {
 	*watched_ns = unwatched_ns;
 	if (end_ns)
 		return STATE_ENDED;
-	if (!*watched_ns && (strcmp(boot, state->boot) != 0 || !lock_is_held(state)))
+	if (!*watched_ns && (!state_is_boot(state, boot) || !lock_is_held(state)))
 		(void)meta_get(state, "watched", watched_ns);
-	if (strcmp(boot, state->boot) != 0)
+	if (!state_is_boot(state, boot))
 		return STATE_REBOOTED;
 	return *watched_ns ? STATE_UNWATCHED : STATE_OPEN;
 }

@@ -78,7 +78,7 @@ int state_outbox_done(struct state *state, uint64_t up_to);
  * - every event in a change's context or with a `change`: under that run of the change.
  * The user of a login is `login_user`, else `user`. Anything else costs nothing.
  */
-int state_record(void *state, const struct event *event);
+int state_record(void *to, const struct event *event);
 
 /*
  * The sombrero. `put`: somebody touched a path (a rename: two) that `rule`, the pattern of a file rule, keeps for releases; puts it on

@@ -239,6 +239,9 @@ void changes_drop(struct state *state);
 void changes_drop_others(struct state *state); /* those that others may have written */
 int changes_unwatched(struct state *state, uint64_t since_ns);
 
+/* Is that the boot that the machine is in? */
+bool state_is_boot(const struct state *state, const char *boot);
+
 /* What a row without an end is, by the boot it began in and since when nobody watched it. Sets *watched_ns where that says something. */
 enum state_end state_end_of(struct state *state, uint64_t end_ns, const char *boot, uint64_t unwatched_ns,
 			    uint64_t *watched_ns);

@@ -424,8 +424,7 @@ static int list_file(void *to, const char *path, const struct baseline_file *kno
 	struct list *list = to;
 
 	(void)known;
-	(void)strncat(list->text, path, sizeof(list->text) - strlen(list->text) - 2);
-	(void)strcat(list->text, " ");
+	(void)snprintf(list->text + strlen(list->text), sizeof(list->text) - strlen(list->text), "%s ", path);
 	return list->stop_after && !--list->stop_after ? 7 : 0;
 }
 
@@ -690,6 +689,25 @@ static void what_was_not_taken_is_given_again_under_its_number(void **unused)
 	state_close(opened);
 }
 
+static void one_may_be_taken_out_of_the_middle(void **unused)
+{
+	struct state *opened = open_state(STATE_WATCH);
+	struct taken taken = { 0 };
+	uint64_t second;
+
+	(void)unused;
+	(void)add_line(opened, "one");
+	second = add_line(opened, "two");
+	(void)add_line(opened, "three");
+	assert_int_equal(state_outbox_remove(opened, second), 0);
+	assert_int_equal(state_outbox_remove(opened, second), 0);
+	opened = reopen(opened, STATE_WATCH);
+	assert_int_equal(state_outbox_each(opened, 0, take_line, &taken), 0);
+	assert_int_equal(taken.count, 2);
+	assert_string_equal(taken.lines[1], "three");
+	state_close(opened);
+}
+
 static int take_and_finish(void *to, uint64_t number, const char *line, size_t size)
 {
 	struct taken *taken = to;
@@ -918,8 +936,8 @@ static int see_session(void *to, const struct state_session *session)
 	(void)snprintf(seen->address, sizeof(seen->address), "%s", session->address);
 	(void)snprintf(seen->key, sizeof(seen->key), "%s", session->key);
 	(void)snprintf(seen->tty, sizeof(seen->tty), "%s", session->tty);
-	(void)strncat(seen->order, session->id, sizeof(seen->order) - strlen(seen->order) - 2);
-	(void)strcat(seen->order, " ");
+	(void)snprintf(seen->order + strlen(seen->order), sizeof(seen->order) - strlen(seen->order), "%s ",
+		       session->id);
 	return 0;
 }
 
@@ -1985,6 +2003,7 @@ int main(void)
 		TEST(a_tree_is_taken_once_for_good),
 		TEST(a_hundred_thousand_files_come_in_the_order_of_their_paths),
 		TEST(what_was_not_taken_is_given_again_under_its_number),
+		TEST(one_may_be_taken_out_of_the_middle),
 		TEST(the_outbox_may_be_worked_on_while_it_is_read),
 		TEST(what_is_not_done_by_a_commit_is_not_done),
 		TEST(kill_9_loses_a_report_with_its_baseline_or_neither),
