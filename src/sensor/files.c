@@ -19,6 +19,8 @@
 /* Trees are looked through again this often: for what no notice tells (another mount, a hard link from outside). */
 #define VERIFY_NS UINT64_C(600000000000)
 
+#define SWEEP_NS UINT64_C(1000000000)
+
 static uint64_t boot_ns(void)
 {
 	struct timespec now;
@@ -36,12 +38,16 @@ void files_breathe(void *owner)
 
 bool files_wants(const struct files *files, const char *path)
 {
-	return path[0] && files->watch->wants(files->watch->owner, path);
+	const char *inside = place_inside(path);
+
+	return inside[0] && files->watch->wants(files->watch->owner, inside);
 }
 
 bool files_wants_below(const struct files *files, const char *directory)
 {
-	return files->watch->wants_below(files->watch->owner, directory[0] ? directory : "/");
+	const char *inside = place_inside(directory);
+
+	return files->watch->wants_below(files->watch->owner, inside[0] ? inside : "/");
 }
 
 void files_forget_place(struct files *files)
@@ -55,17 +61,21 @@ void files_forget_place(struct files *files)
 
 int files_place(struct files *files, const char *path, const char **name)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/'), *inside;
 	size_t size = slash ? (size_t)(slash - path) : 0;
+	int root = place_root(files, path);
 
 	*name = slash ? slash + 1 : path;
 	if (files->place_path && strlen(files->place_path) == size && !memcmp(files->place_path, path, size))
 		return files->place;
 	files_forget_place(files);
+	if (root < 0)
+		return root;
 	files->place_path = strndup(path, size);
 	if (!files->place_path)
 		return -ENOMEM;
-	files->place = rooted_open(files->root, size ? files->place_path : "/", O_PATH | O_DIRECTORY);
+	inside = place_inside(files->place_path);
+	files->place = rooted_open(root, inside[0] ? inside : "/", O_PATH | O_DIRECTORY);
 	if (files->place >= 0)
 		return files->place;
 	free(files->place_path);
@@ -169,6 +179,7 @@ struct touch *files_touch(struct files *files, const char *path, uint64_t mask, 
 		files->sensor->losses[LOSS_MEMORY]++;
 		return NULL;
 	}
+	touch->since_ns = files->empty_ns;
 	touch->mask = mask;
 	touch->weak = !is_told;
 	touch->forced = forced;
@@ -177,59 +188,63 @@ struct touch *files_touch(struct files *files, const char *path, uint64_t mask, 
 
 /* --- notices ------------------------------------------------------------------------------------- */
 
+#define HAPPENING_PATH_MAX (PLACE_ID_MAX + PATH_MAX + NAME_MAX + 2)
+
 struct happening {
 	uint64_t mask;
 	struct actor actor;
-	char path[PATH_MAX + NAME_MAX + 2], to[PATH_MAX + NAME_MAX + 2]; /* "" for what is not watched */
+	char path[HAPPENING_PATH_MAX], to[HAPPENING_PATH_MAX]; /* "" for what is not watched */
 };
 
-/* A root, or on the way to one. */
-static bool is_on_the_way(const struct files *files, const char *path)
+/* `path` is the tree's own, or on the way to it; "" is on no way. */
+static bool is_on_way_to(const char *path, const char *top)
 {
 	size_t size = strlen(path);
 
-	for (size_t i = 0; i < files->watch->root_count; i++) {
-		const char *root = files->watch->roots[i];
-
-		if (!strncmp(root, path, size) && (!root[size] || root[size] == '/'))
-			return true;
-	}
-	return false;
+	return size && !strncmp(top, path, size) && (!top[size] || top[size] == '/');
 }
 
-static void set_path(const struct files *files, const struct directory *directory, const char *name, char *out)
+static int look_on_way(struct files *files, const char *top, void *to)
+{
+	(void)files;
+	return is_on_way_to(to, top);
+}
+
+static void set_path(struct files *files, const struct directory *directory, const char *name, char *out)
 {
 	out[0] = '\0';
 	if (!directory)
 		return;
 	if (!strcmp(name, "."))
-		(void)snprintf(out, PATH_MAX + NAME_MAX + 2, "%s", directory->path);
+		(void)snprintf(out, HAPPENING_PATH_MAX, "%s", directory->path);
 	else
-		(void)snprintf(out, PATH_MAX + NAME_MAX + 2, "%s/%s", directory->path, name);
-	if (!directory->in_tree && !is_on_the_way(files, out))
+		(void)snprintf(out, HAPPENING_PATH_MAX, "%s/%s", directory->path, name);
+	if (!directory->in_tree && !places_each_tree(files, look_on_way, out))
 		out[0] = '\0';
 }
 
-/* What lies on the way to a root, or a root, has come, gone or been replaced: what is there now? */
-static bool way_changed(struct files *files, const struct happening *what)
+/* What is on the way to this tree, or its top, has come, gone or been replaced: what is there now? */
+static int look_again(struct files *files, const char *top, void *to)
 {
-	bool changed = false;
+	const struct happening *what = to;
 
-	for (size_t i = 0; i < files->watch->root_count; i++) {
-		const char *root = files->watch->roots[i];
-		size_t size = strlen(what->path), to_size = strlen(what->to);
-		bool is_way =
-			(size && !strncmp(root, what->path, size) && (!root[size] || root[size] == '/')) ||
-			(to_size && !strncmp(root, what->to, to_size) && (!root[to_size] || root[to_size] == '/'));
+	if (!is_on_way_to(what->path, top) && !is_on_way_to(what->to, top))
+		return 0;
+	files_forget_place(files);
+	marks_remove(&files->marks, top);
+	scan_again(files, top, &what->actor);
+	return 0;
+}
 
-		if (!is_way || !(what->mask & (FAN_CREATE | FAN_DELETE | FAN_RENAME)))
-			continue;
-		files_forget_place(files);
-		marks_remove(&files->marks, root);
-		scan_again(files, root, &what->actor);
-		changed = true;
-	}
-	return changed;
+static bool way_changed(struct files *files, struct happening *what)
+{
+	bool changes = what->mask & (FAN_CREATE | FAN_DELETE | FAN_RENAME);
+
+	if (!changes ||
+	    (!places_each_tree(files, look_on_way, what->path) && !places_each_tree(files, look_on_way, what->to)))
+		return false;
+	(void)places_each_tree(files, look_again, what);
+	return true;
 }
 
 static void touch_wanted(struct files *files, const char *path, const struct happening *what)
@@ -238,7 +253,7 @@ static void touch_wanted(struct files *files, const char *path, const struct hap
 		(void)files_touch(files, path, what->mask, &what->actor);
 }
 
-static void forget_below(struct files *files, const char *path)
+void files_drop_below(struct files *files, const char *path)
 {
 	size_t size = strlen(path);
 	struct touch *next;
@@ -262,7 +277,7 @@ static void on_directory(struct files *files, const struct happening *what)
 	}
 	if (what->mask & FAN_RENAME && what->path[0]) { /* out of what is watched */
 		marks_remove(&files->marks, what->path);
-		forget_below(files, what->path);
+		files_drop_below(files, what->path);
 	}
 	if (what->mask & FAN_DELETE)
 		marks_remove(&files->marks, what->path);
@@ -320,11 +335,17 @@ static void on_file(struct files *files, const struct happening *what)
 		(void)files_touch(files, what->to, what->mask, &what->actor);
 }
 
+static int verify(struct files *files, const char *top, void *to)
+{
+	(void)to;
+	scan_again(files, top, NULL);
+	return 0;
+}
+
 static void on_overflow(struct files *files)
 {
 	files->sensor->losses[LOSS_FILES]++;
-	for (size_t i = 0; i < files->watch->root_count; i++)
-		scan_again(files, files->watch->roots[i], NULL);
+	(void)places_each_tree(files, verify, NULL);
 }
 
 static void on_notice(struct files *files, const struct notice *notice)
@@ -367,6 +388,7 @@ int files_poll(struct files *files, bool at_once)
 	int size = 0;
 
 	files_forget_place(files);
+	places_meet(files);
 	for (int batch = 0; batch < BATCHES_AT_ONCE; batch++) {
 		struct notice notice;
 
@@ -383,11 +405,15 @@ int files_poll(struct files *files, bool at_once)
 	if (!size)
 		files->empty_ns = now;
 	if (now >= files->verify_ns && !at_once) {
-		for (size_t i = 0; i < files->watch->root_count; i++)
-			scan_again(files, files->watch->roots[i], NULL);
+		(void)places_each_tree(files, verify, NULL);
 		files->verify_ns = now + VERIFY_NS;
 	}
 	settle(files, boot_ns(), at_once);
+	if (now >= files->sweep_ns) {
+		places_sweep(files);
+		files->sweep_ns = now + SWEEP_NS;
+	}
+	places_let_go(files);
 	return 0;
 }
 
@@ -428,6 +454,13 @@ int files_open(struct sensor *sensor, const struct file_watch *watch, struct fil
 	files->verify_ns = files->empty_ns + VERIFY_NS;
 	for (size_t i = 0; i < watch->root_count && !status; i++)
 		status = scan_start(files, watch->roots[i], error);
+	for (struct process *process = sensor->table.oldest; process && !status; process = process->younger) {
+		if (!process->dead && process->in_scope)
+			places_note(files, process);
+	}
+	places_meet(files);
+	files_forget_place(files);
+	places_let_go(files);
 	if (status < 0) {
 		files_close(files);
 		return status;
@@ -442,6 +475,7 @@ void files_close(struct files *files)
 		return;
 	files_forget_place(files);
 	touches_free(&files->touches);
+	places_free(files);
 	marks_close(&files->marks);
 	look_free(files->look);
 	if (files->root >= 0)

@@ -46,7 +46,7 @@ static void find_before(const struct files *files, struct net *net)
 
 static void find_now(struct files *files, struct net *net, bool content)
 {
-	bool text = content && files->watch->wants_text(files->watch->owner, net->path);
+	bool text = content && files->watch->wants_text(files->watch->owner, place_inside(net->path));
 	const char *name;
 	int place = files_place(files, net->path, &name);
 
@@ -105,6 +105,14 @@ static void decide_actor(const struct sensor *sensor, const struct net *net, str
 	}
 }
 
+/* It is told later than it was: the session may have ended meanwhile. */
+static bool was_orphan(const struct touch *touch)
+{
+	const struct login *login = touch->actor.process->login;
+
+	return !login || (login->end_ns && login->end_ns < touch->since_ns);
+}
+
 static void describe(struct files *files, const struct touch *touch, enum event_kind kind, struct event *event)
 {
 	struct sensor *sensor = files->sensor;
@@ -112,6 +120,8 @@ static void describe(struct files *files, const struct touch *touch, enum event_
 	if (touch->actor.process && !touch->found) {
 		sensor_describe(sensor, touch->actor.process, kind, touch->first_ns, event);
 		describe_image(touch->actor.image, event);
+		if (!was_orphan(touch))
+			event->flags &= ~(uint32_t)EVENT_FLAG_ORPHAN;
 	} else {
 		event_init(event, kind);
 		event->time_ns = touch->first_ns + sensor->clock_offset_ns;
@@ -131,6 +141,7 @@ static void emit(struct files *files, struct touch *touch, enum event_kind kind,
 		 const char *path_before, uint64_t entries)
 {
 	char hash[2 * BASELINE_SHA256_SIZE + 1], hash_before[2 * BASELINE_SHA256_SIZE + 1];
+	char container[PLACE_ID_MAX];
 	struct event event;
 
 	decide_actor(files->sensor, net, &touch->actor);
@@ -138,8 +149,9 @@ static void emit(struct files *files, struct touch *touch, enum event_kind kind,
 	/* Stored into a mapping: told at the close, by whoever closed it last. */
 	if (kind == EVENT_WRITE && !(touch->mask & ~(uint64_t)FAN_CLOSE_WRITE) && touch->mask)
 		event.flags |= EVENT_FLAG_ACTOR_UNCERTAIN;
-	event.path = net->path;
-	event.path_before = path_before;
+	event.path = place_inside(net->path);
+	event.path_before = place_inside(path_before);
+	event.file_container = place_container(net->path, container);
 	event.entries = entries;
 	if (net->is)
 		fill_state(files->sensor, &net->now, hash, &event.file);
@@ -286,7 +298,7 @@ void settle_rename(struct files *files, const char *from, const char *to, const 
 {
 	const struct baseline *baseline = files->watch->baseline;
 	static struct net net, old;
-	struct touch touch = { .first_ns = files->empty_ns, .mask = FAN_RENAME };
+	struct touch touch = { .since_ns = files->empty_ns, .first_ns = files->empty_ns, .mask = FAN_RENAME };
 	int count;
 
 	marks_rename(&files->marks, from, to);

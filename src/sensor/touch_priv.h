@@ -27,7 +27,8 @@ struct actor {
 struct touch {
 	struct touch *older, *younger; /* by the first notice */
 	uint64_t mask;                 /* FAN_…, of all notices */
-	uint64_t first_ns, last_ns;    /* CLOCK_BOOTTIME */
+	uint64_t since_ns;             /* CLOCK_BOOTTIME: the first was not before */
+	uint64_t first_ns, last_ns;    /* when the first and the last were taken */
 	struct actor actor;
 	bool weak;   /* found by looking; whoever is told of takes its place */
 	bool found;  /* … and nobody knows who it was */
