@@ -89,6 +89,7 @@ void event_init(struct event *event, enum event_kind kind)
 		.change = "",
 		.path = "",
 		.path_before = "",
+		.file_container = "",
 		.file = nothing,
 		.file_before = nothing,
 		.diff = "",

@@ -149,8 +149,9 @@ struct event {
 	uint64_t capabilities, capabilities_before; /* effective */
 
 	/* create, write, rename, remove, attributes */
-	const char *path;        /* as at home, or as in its container */
-	const char *path_before; /* rename */
+	const char *path;           /* as at home, or as in its container */
+	const char *file_container; /* the container whose file it is; "" at home */
+	const char *path_before;    /* rename */
 	struct file_state file, file_before;
 	uint64_t entries; /* how many files went with a directory that was renamed or removed */
 	const char *diff; /* unified, redacted, at most EVENT_DIFF_MAX bytes; "" unless the policy asks for it */

@@ -75,6 +75,8 @@ const struct field field_table[] = {
 	{ "capabilities_before", FIELD_BITS_64, AT(capabilities_before), RIGHTS, "those before" },
 	{ "path", FIELD_BYTES, AT(path), FILES, "the file, as it is called at home or in its container" },
 	{ "path_before", FIELD_BYTES, AT(path_before), ONLY(EVENT_RENAME), "what it was called" },
+	{ "file_container", FIELD_BYTES, AT(file_container), FILES,
+	  "the container whose file it is; nothing for the host's" },
 	{ "file_type", FIELD_FILE_TYPE, AT(file.type), RESULTS, "what it is" },
 	{ "size", FIELD_SIZE, AT(file.size), RESULTS, "in bytes" },
 	{ "mode", FIELD_MODE, AT(file.mode), RESULTS, "permission bits, octal" },

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "event/program_priv.h"
+#include "event/redact_priv.h"
 
 /* Code within code ("sh -c 'ssh host \"…\"'") is followed this deep. */
 #define DEPTH_MAX 4
@@ -266,8 +267,6 @@ static bool match_program(struct slice word, struct slice listed)
 }
 
 /* Names that tell: what stands before a secret. */
-
-enum telling { TELLS_NOTHING, TELLS_SECRET, TELLS_KEY /* a key, or the path of one */ };
 
 static const char passwords[] = "password passwd passphrase passcode";
 static const char secrets[] =
@@ -724,7 +723,11 @@ static struct range header_at(struct slice text, size_t floor, size_t i)
 	while (value < text.size && (text.at[value] == ' ' || text.at[value] == '\t'))
 		value++;
 	if (!is_listed(headers, name, match_equal)) {
-		if ((before != '\n' && !is_quote(before)) || name_tells(name, false) == TELLS_NOTHING)
+		enum telling telling = name_tells(name, false);
+
+		if ((before != '\n' && !is_quote(before)) || telling == TELLS_NOTHING)
+			return nothing;
+		if (telling == TELLS_KEY && is_path(slice_from(text, value)))
 			return nothing;
 		if (!spaced && (!slice_has(name, "-") || is_path(slice_from(text, value))))
 			return nothing;
@@ -1238,4 +1241,21 @@ size_t redact_argv(char *argv, size_t size, bool *found)
 	if (found)
 		*found = redactor.found;
 	return (size_t)(redactor.write - argv);
+}
+
+enum telling redact_name(const char *name, size_t size, bool variable)
+{
+	return name_tells(slice_of(name, size), variable);
+}
+
+size_t redact_code(char *text, size_t size, bool *found)
+{
+	struct redactor redactor = { .write = text };
+
+	scan(&redactor, slice_of(text, size));
+	size = (size_t)(redactor.write - text);
+	redactor.write = text;
+	take_code(&redactor, slice_of(text, size));
+	*found = *found || redactor.found;
+	return (size_t)(redactor.write - text);
 }

@@ -17,4 +17,25 @@
  */
 size_t redact_argv(char *argv, size_t size, bool *found);
 
+/* A text whose lines are redacted one after another: a secret can go over several. {0} before the first. */
+struct redact_text {
+	bool in_pem;   /* between -----BEGIN and -----END */
+	bool in_block; /* below a name that tells, which has no value in its own line: what stands further right is its */
+	bool whole;    /* … as a text; else as members and items */
+	size_t indent;  /* of that name's line */
+	bool item;      /* … which is a list's item */
+	bool names_one; /* the last line was `name: DB_PASSWORD`: the next one's value is it */
+};
+
+/*
+ * Redacts a line of a file, without its newline, in place; as above, it is never longer after. Knows key = value and
+ * key: value with and without quotes, JSON, YAML with blocks, XML, calls (define('PASSWORD', 'x')), .netrc, hashes as in
+ * /etc/shadow, PEM as a whole, and all that arguments can have. A line of a file errs further on the side of hiding: what
+ * its name tells of is hidden to the line's end.
+ */
+size_t redact_line(struct redact_text *text, char *line, size_t size, bool *found);
+
+/* Tells it of a line that it did not see to its end: whether a block of PEM began or ended there. After redact_line(). */
+void redact_rest(struct redact_text *text, const char *line, size_t size);
+
 #endif

@@ -11,13 +11,31 @@
 #include "sensor/sensor_priv.h"
 #include "sensor/touch_priv.h"
 
+#define PLACE_ID_MAX 24
+/* More containers than these at once are not watched. */
+#define PLACES_MAX       256
+#define PLACES_NOTED_MAX 64
+
+/* A container whose files are watched. */
+struct place {
+	struct place *next;
+	char id[PLACE_ID_MAX];
+	uint32_t mount_namespace;
+	int root; /* open for a moment; -1 */
+};
+
 struct files {
 	struct sensor *sensor;          /* borrowed */
 	const struct file_watch *watch; /* borrowed */
 	struct marks marks;
 	struct touches touches;
 	struct look *look;
-	int root;           /* the root directory at home */
+	int root;             /* the root directory at home */
+	struct place *places; /* owned */
+	unsigned place_count;
+	struct process *noted[PLACES_NOTED_MAX]; /* held */
+	unsigned noted_count;
+	uint64_t sweep_ns;  /* when it is looked whether containers are gone */
 	uint64_t empty_ns;  /* there were no notices then, CLOCK_BOOTTIME: those to come are later */
 	uint64_t verify_ns; /* when all is looked through again */
 	char *place_path;   /* owned: the directory that was opened last, */
@@ -41,6 +59,33 @@ struct touch *files_touch(struct files *files, const char *path, uint64_t mask, 
 int files_place(struct files *files, const char *path, const char **name);
 /* After a directory was renamed or replaced. */
 void files_forget_place(struct files *files);
+
+/* Touches below `path` are no longer to be told. */
+void files_drop_below(struct files *files, const char *path);
+
+/* The path as its container has it, and the container's id: "" at home. */
+const char *place_inside(const char *path);
+const char *place_container(const char *path, char out[PLACE_ID_MAX]);
+
+/* The directory that the path is looked up in; stays ours. Or a negative errno: -ENOENT for a container that is gone. */
+int place_root(struct files *files, const char *path);
+
+/* After work: holds no container's root any longer. */
+void places_let_go(struct files *files);
+
+/* Each tree that is watched, in each place. Not 0 ends it and is returned. */
+typedef int (*place_visitor)(struct files *files, const char *top, void *to);
+int places_each_tree(struct files *files, place_visitor visit, void *to);
+
+/* The process may be of a container that was not met yet. It will be by places_meet(), not in the middle of other work. */
+void places_note(struct files *files, struct process *process);
+
+/* From now on the files of containers that were noted are watched, and known as they are. */
+void places_meet(struct files *files);
+
+/* Containers without processes are gone, and so is what was known of their files. */
+void places_sweep(struct files *files);
+void places_free(struct files *files);
 
 /* Lets the sensor take records, in the middle of long work. */
 void files_breathe(void *files);

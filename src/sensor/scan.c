@@ -42,7 +42,7 @@ struct scan {
 	size_t waiting_count, waiting_capacity;
 	unsigned looked;
 	int status;
-	char path[PATH_MAX + NAME_MAX + 2];
+	char path[PLACE_ID_MAX + PATH_MAX + NAME_MAX + 2];
 };
 
 /* --- fingerprints -------------------------------------------------------------------------------- */
@@ -130,7 +130,7 @@ static void touch(struct scan *scan, const char *path)
 static void take(struct scan *scan, int directory, const char *name)
 {
 	struct files *files = scan->files;
-	bool wants_text = files->watch->wants_text(files->watch->owner, scan->path);
+	bool wants_text = files->watch->wants_text(files->watch->owner, place_inside(scan->path));
 	const struct baseline *baseline = files->watch->baseline;
 	struct baseline_file file;
 
@@ -243,10 +243,13 @@ static void on_entry(struct scan *scan, int fd, const char *directory, const str
 /* Marked first, then listed: what comes in between is told twice, and counts once. */
 static int look_through(struct scan *scan, const char *directory)
 {
-	int fd = rooted_open(scan->files->root, directory[0] ? directory : "/", O_RDONLY | O_DIRECTORY), status;
+	const char *inside = place_inside(directory);
+	int fd = place_root(scan->files, directory), status;
 	const struct dirent *entry;
 	DIR *listing;
 
+	if (fd >= 0)
+		fd = rooted_open(fd, inside[0] ? inside : "/", O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	if (is_made_up(fd)) {
@@ -286,16 +289,17 @@ static int run(struct scan *scan, const char *top)
 /* The directories on the way to a tree: one of them can be renamed, or made only later. */
 static void watch_way(struct files *files, const char *top)
 {
-	char path[PATH_MAX];
-	const char *slash = top;
+	char path[PATH_MAX + PLACE_ID_MAX];
+	const char *slash = place_inside(top);
+	int root = place_root(files, top);
 
-	while (slash) {
+	while (slash && slash[0] && root >= 0) {
 		size_t size = (size_t)(slash - top);
 		int fd;
 
 		memcpy(path, top, size);
 		path[size] = '\0';
-		fd = rooted_open(files->root, size ? path : "/", O_RDONLY | O_DIRECTORY);
+		fd = rooted_open(root, place_inside(path)[0] ? place_inside(path) : "/", O_RDONLY | O_DIRECTORY);
 		if (fd < 0)
 			return;
 		if (!marks_find(&files->marks, path))
@@ -311,7 +315,7 @@ static void look_at_top(struct scan *scan, const char *top)
 	int place = files_place(scan->files, top, &name);
 
 	(void)snprintf(scan->path, sizeof(scan->path), "%s", top);
-	if (place >= 0 && top[0])
+	if (place >= 0 && place_inside(top)[0])
 		on_file(scan, place, name);
 }
 

@@ -104,6 +104,8 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 	before = process->credentials;
 	actor_become(sensor, process, exec, &facts);
 	process->exec_ns = exec->header.time_ns;
+	if (sensor->files)
+		places_note(sensor->files, process);
 	process->in_scope = true;
 	sensor_describe(sensor, process, EVENT_EXEC, exec->header.time_ns, &event);
 	if (known)

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the paths of watched files are looked up: at home, or in a container, whose paths begin with its id ("3f2a9c1b77aa/srv/app").
+ * A container's root is reached through one of its processes, and only for a moment: held open it would keep the engine from taking
+ * the container away.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sensor/files_priv.h"
+#include "sensor/rooted.h"
+
+static size_t id_size(const char *path)
+{
+	return path[0] == '/' ? 0 : strcspn(path, "/");
+}
+
+const char *place_inside(const char *path)
+{
+	return path + id_size(path);
+}
+
+const char *place_container(const char *path, char out[PLACE_ID_MAX])
+{
+	(void)snprintf(out, PLACE_ID_MAX, "%.*s", (int)id_size(path), path);
+	return out;
+}
+
+static struct place *find(const struct files *files, const char *path)
+{
+	size_t size = id_size(path);
+	struct place *place = files->places;
+
+	while (place && (strlen(place->id) != size || memcmp(place->id, path, size) != 0))
+		place = place->next;
+	return place;
+}
+
+/* One of the container's processes that is still there. */
+static struct process *living(const struct files *files, uint32_t mount_namespace)
+{
+	struct process *process = files->sensor->table.youngest;
+
+	while (process && (process->dead || process->mount_namespace != mount_namespace))
+		process = process->older;
+	return process;
+}
+
+static int open_root(const struct files *files, const struct place *place)
+{
+	const struct process *process = living(files, place->mount_namespace);
+	char root[32] = "";
+
+	if (!process)
+		return -ENOENT;
+	(void)contexts_root(&files->sensor->contexts, process, root);
+	return root[0] ? rooted_open_root(root) : -ENOENT;
+}
+
+int place_root(struct files *files, const char *path)
+{
+	struct place *place;
+
+	if (!id_size(path))
+		return files->root;
+	place = find(files, path);
+	if (!place)
+		return -ENOENT;
+	if (place->root < 0)
+		place->root = open_root(files, place);
+	return place->root;
+}
+
+void places_let_go(struct files *files)
+{
+	for (struct place *place = files->places; place; place = place->next) {
+		if (place->root >= 0)
+			(void)close(place->root);
+		place->root = -1;
+	}
+}
+
+int places_each_tree(struct files *files, place_visitor visit, void *to)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < files->watch->root_count && !status; i++)
+		status = visit(files, files->watch->roots[i], to);
+	for (const struct place *place = files->places; place; place = place->next) {
+		for (size_t i = 0; i < files->watch->root_count && !status; i++) {
+			char top[PATH_MAX + PLACE_ID_MAX];
+
+			(void)snprintf(top, sizeof(top), "%s%s", place->id, files->watch->roots[i]);
+			status = visit(files, top, to);
+		}
+	}
+	return status;
+}
+
+/* Not what only has another root or pid namespace: a container brings its own files. */
+static bool has_own_files(const struct files *files, const struct process *process)
+{
+	const char *container = process->context ? process->context->context.container : "";
+
+	return container[0] && strcmp(container, "chroot") != 0 && strlen(container) < PLACE_ID_MAX &&
+	       process->mount_namespace && process->mount_namespace != files->sensor->contexts.home.mount_namespace &&
+	       process->mount_namespace != files->sensor->contexts.mount_namespace;
+}
+
+static struct place *add(struct files *files, const struct process *process)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	if (!place)
+		return NULL;
+	(void)snprintf(place->id, sizeof(place->id), "%s", process->context->context.container);
+	place->mount_namespace = process->mount_namespace;
+	place->root = -1;
+	place->next = files->places;
+	files->places = place;
+	files->place_count++;
+	return place;
+}
+
+void places_note(struct files *files, struct process *process)
+{
+	if (!has_own_files(files, process) || find(files, process->context->context.container) ||
+	    files->noted_count == PLACES_NOTED_MAX)
+		return;
+	process_hold(process);
+	files->noted[files->noted_count++] = process;
+}
+
+static void meet(struct files *files, const struct process *process)
+{
+	struct place *place;
+	struct error error;
+
+	if (!has_own_files(files, process) || find(files, process->context->context.container) ||
+	    files->place_count >= PLACES_MAX)
+		return;
+	place = add(files, process);
+	if (!place)
+		return;
+	for (size_t i = 0; i < files->watch->root_count; i++) {
+		char top[PATH_MAX + PLACE_ID_MAX];
+
+		(void)snprintf(top, sizeof(top), "%s%s", place->id, files->watch->roots[i]);
+		(void)scan_start(files, top, &error); /* what can't be watched is counted */
+	}
+}
+
+void places_meet(struct files *files)
+{
+	for (unsigned i = 0; i < files->noted_count; i++) {
+		meet(files, files->noted[i]);
+		process_drop(&files->sensor->table, files->noted[i]);
+	}
+	files->noted_count = 0;
+}
+
+static void leave(struct files *files, struct place *place)
+{
+	const struct baseline *baseline = files->watch->baseline;
+
+	marks_remove(&files->marks, place->id);
+	files_drop_below(files, place->id);
+	(void)baseline->forget(baseline->owner, place->id);
+	if (place->root >= 0)
+		(void)close(place->root);
+	free(place);
+	files->place_count--;
+}
+
+void places_sweep(struct files *files)
+{
+	struct place **at = &files->places;
+
+	while (*at) {
+		struct place *place = *at;
+
+		if (living(files, place->mount_namespace)) {
+			at = &place->next;
+			continue;
+		}
+		*at = place->next;
+		leave(files, place);
+	}
+}
+
+void places_free(struct files *files)
+{
+	places_let_go(files);
+	for (unsigned i = 0; i < files->noted_count; i++)
+		process_drop(&files->sensor->table, files->noted[i]);
+	while (files->places) {
+		struct place *place = files->places;
+
+		files->places = place->next;
+		free(place);
+	}
+}
