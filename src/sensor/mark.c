@@ -122,12 +122,37 @@ static int keep(struct marks *marks, struct directory *directory)
 	return -ENOMEM;
 }
 
+static bool is_whole(const struct marks *marks, uint64_t filesystem)
+{
+	for (unsigned i = 0; i < marks->whole_count; i++) {
+		if (marks->whole[i] == filesystem)
+			return true;
+	}
+	return false;
+}
+
+int marks_add_filesystem(struct marks *marks, int fd)
+{
+	struct directory directory = { 0 };
+	int status = read_handle(fd, &directory);
+
+	if (status < 0 || is_whole(marks, directory.filesystem))
+		return status;
+	if (marks->whole_count == MARK_WHOLE_MAX)
+		return -EOPNOTSUPP;
+	if (fanotify_mark(marks->fanotify, FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
+			  TREE_MASK & ~(uint64_t)FAN_EVENT_ON_CHILD, fd, NULL))
+		return errno == ENODEV || errno == EXDEV || errno == EINVAL ? -EOPNOTSUPP : -errno;
+	marks->whole[marks->whole_count++] = directory.filesystem;
+	return 0;
+}
+
 int marks_add(struct marks *marks, int fd, const char *path, bool in_tree)
 {
 	struct directory *directory = calloc(1, sizeof(*directory)), *before;
 	int status = directory ? read_handle(fd, directory) : -ENOMEM;
 
-	if (!status &&
+	if (!status && !is_whole(marks, directory->filesystem) &&
 	    fanotify_mark(marks->fanotify, FAN_MARK_ADD | FAN_MARK_ONLYDIR, in_tree ? TREE_MASK : WAY_MASK, fd, NULL))
 		status = errno == ENODEV || errno == EXDEV ? -EOPNOTSUPP : -errno;
 	if (!status) {
@@ -275,13 +300,14 @@ bool marks_next(struct marks *marks, struct notice *out)
 {
 	while (marks->batch_at + sizeof(struct fanotify_event_metadata) <= marks->batch_size) {
 		const uint8_t *at = marks->batch + marks->batch_at;
-		const struct fanotify_event_metadata *event = (const void *)at;
+		struct fanotify_event_metadata event;
 
-		marks->batch_at += event->event_len;
-		*out = (struct notice) { .mask = event->mask, .pid = event->pid };
-		if (event->mask & FAN_Q_OVERFLOW)
+		memcpy(&event, at, sizeof(event)); /* events are aligned to four bytes only */
+		marks->batch_at += event.event_len;
+		*out = (struct notice) { .mask = event.mask, .pid = event.pid };
+		if (event.mask & FAN_Q_OVERFLOW)
 			return true;
-		read_places(marks, at + event->metadata_len, at + event->event_len, out);
+		read_places(marks, at + event.metadata_len, at + event.event_len, out);
 		if (out->directory || out->to)
 			return true;
 	}
