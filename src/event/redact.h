@@ -33,7 +33,7 @@ struct redact_text {
  * /etc/shadow, PEM as a whole, and all that arguments can have. A line of a file errs further on the side of hiding: what
  * its name tells of is hidden to the line's end.
  */
-size_t redact_line(struct redact_text *text, char *line, size_t size, bool *found);
+size_t redact_line(struct redact_text *text, char *bytes, size_t size, bool *found);
 
 /* Tells it of a line that it did not see to its end: whether a block of PEM began or ended there. After redact_line(). */
 void redact_rest(struct redact_text *text, const char *line, size_t size);
