@@ -25,8 +25,13 @@ struct directory {
 	char *path;   /* owned; without a slash at the end, "/" is "" */
 };
 
+/* So many filesystems can be watched as wholes. */
+#define MARK_WHOLE_MAX 16
+
 struct marks {
 	int fanotify;
+	uint64_t whole[MARK_WHOLE_MAX]; /* filesystems whose directories need no mark of their own */
+	unsigned whole_count;
 	struct table by_handle, by_path; /* struct directory, owned */
 	uint8_t *batch;                  /* owned: what was read */
 	size_t batch_size, batch_at;
@@ -51,6 +56,12 @@ void marks_close(struct marks *marks);
  * negative errno: -EOPNOTSUPP where the filesystem can't tell.
  */
 int marks_add(struct marks *marks, int directory, const char *path, bool in_tree);
+
+/*
+ * From now on the whole filesystem of the open `directory` tells, so that nothing in a new directory can be missed before that
+ * is watched. All of it pays for that: for a filesystem of which trees have most. -EOPNOTSUPP where it can't.
+ */
+int marks_add_filesystem(struct marks *marks, int directory);
 const struct directory *marks_find(const struct marks *marks, const char *path);
 
 /* Lets go of `path` and what is below it. */

@@ -367,6 +367,27 @@ static int scan_tree(struct scan *scan, const char *top)
 	return status;
 }
 
+/* A filesystem that is mostly this tree is watched as a whole; one of a few files never is worth it. */
+#define WHOLE_MINIMUM 1000
+
+static void watch_whole(struct files *files, const char *top, uint64_t entries)
+{
+	const char *inside = place_inside(top);
+	int fd = place_root(files, top);
+	struct statfs filesystem;
+
+	if (entries < WHOLE_MINIMUM || fd < 0)
+		return;
+	fd = rooted_open(fd, inside[0] ? inside : "/", O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return;
+	/* Some filesystems don't count their files, and say 0. */
+	if (!fstatfs(fd, &filesystem) && filesystem.f_files > filesystem.f_ffree &&
+	    entries * 2 > filesystem.f_files - filesystem.f_ffree && !marks_add_filesystem(&files->marks, fd))
+		files->tally.whole++;
+	(void)close(fd);
+}
+
 int scan_start(struct files *files, const char *top, struct error *error)
 {
 	const struct baseline *baseline = files->watch->baseline;
@@ -375,6 +396,8 @@ int scan_start(struct files *files, const char *top, struct error *error)
 
 	if (status == -EOPNOTSUPP)
 		return error_set(error, -ENOTSUP, "can't watch %s: its filesystem does not tell of changes", top);
+	if (!status)
+		watch_whole(files, top, scan.looked);
 	if (!status && scan.take)
 		status = baseline->set_taken(baseline->owner, top);
 	return status < 0 ? error_set(error, status, "can't look through %s: %s", top, strerror(-status)) : 0;

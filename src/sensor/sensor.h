@@ -88,6 +88,7 @@ struct files_tally {
 	uint64_t notices; /* of the kernel */
 	uint64_t events;
 	uint64_t transient; /* came and went within a moment: not told */
+	uint64_t whole;     /* filesystems that are watched as wholes */
 	uint64_t unwatched; /* directories whose filesystem doesn't tell of changes */
 };
 
