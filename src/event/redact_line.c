@@ -210,13 +210,33 @@ static bool is_last_word(const struct line *line, size_t i)
 	return true;
 }
 
-/* .netrc has all in one line: machine h login l password p */
+static bool range_is_listed(const struct line *line, struct range range, const char *const *words)
+{
+	for (; *words; words++) {
+		if (range_is(line, range, *words))
+			return true;
+	}
+	return false;
+}
+
+/* .netrc and the like have all in one line: machine h login l password p */
 static bool follows_login(const struct line *line, struct range name)
 {
-	struct line before = { .at = line->at, .size = name.from };
+	static const char *const names[] = { "password", "passwd", NULL };
+	static const char *const first[] = { "machine", "default", "login", "user", NULL };
+	size_t start = skip_blanks(line, 0);
 
-	return (range_is(line, name, "password") || range_is(line, name, "passwd")) &&
-	       (find(&before, 0, "login ") < before.size || find(&before, 0, "user ") < before.size);
+	return range_is_listed(line, name, names) &&
+	       range_is_listed(line, (struct range) { start, skip_name(line, start) }, first);
+}
+
+/* nginx's and Apache's upstreams only sound like a secret. */
+static bool is_upstream(const struct line *line, struct range name)
+{
+	static const char *const upstreams[] = { "proxy_pass", "fastcgi_pass", "uwsgi_pass",     "scgi_pass",
+						 "grpc_pass",  "ProxyPass",    "memcached_pass", NULL };
+
+	return range_is_listed(line, name, upstreams);
 }
 
 /* A word, or what stands in quotes; after an option, where another begins with a dash. */
@@ -330,7 +350,7 @@ static void take_names(struct redact_text *text, struct line *line)
 		if (telling == TELLS_NOTHING)
 			continue;
 		value = find_value(line, name);
-		if ((value.below || value.here.from < value.here.to) &&
+		if ((value.below || value.here.from < value.here.to) && !is_upstream(line, name) &&
 		    !(telling == TELLS_KEY && is_path(line, value.place)))
 			end = take_value(text, line, value);
 	}

@@ -307,6 +307,7 @@ static const char *const secrets[][2] = {
 	/* directives */
 	{ "requirepass hunter2", "requirepass ***" },
 	{ "# requirepass hunter2", "# requirepass ***" },
+	{ "  user x password hunter2", "  user x password ***" },
 	{ "auth_token \"hunter 2\";", "auth_token \"***\";" },
 	{ "machine h login l password hunter2 port 1", "machine h login l password *** port 1" },
 	/* commands and what shows itself */
@@ -340,6 +341,9 @@ static const char *const harmless[] = {
 	"auth_basic \"Restricted\";",
 	"token_ttl = 3600",
 	"password = ***",
+	"    fastcgi_pass unix:/run/php/php8.2-fpm.sock;",
+	"    proxy_pass http://127.0.0.1:9000;",
+	"# retries of a login if the password is bad",
 	"if [ \"$1$2\" = x ]; then",
 	"/srv/Application1/releases/current/config/of/it",
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
