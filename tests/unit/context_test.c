@@ -1028,6 +1028,183 @@ static void an_init_is_told_by_the_executable(void **state)
 	end(&world);
 }
 
+/* ---- persons ---- */
+
+static void all_that_descends_from_a_login_is_its_own_whatever_it_becomes(void **state)
+{
+	struct world world;
+	struct process *shell, *carrier, *sudo, *change, *other;
+
+	(void)state;
+	begin(&world, false);
+	shell = start(&world, sshd(&world),
+		      (struct act) { .exe = "/usr/bin/bash", .arguments = "-bash", .session = 5 });
+	assert_non_null(shell->login);
+	assert_string_equal(shell->login->user, "root");
+	assert_string_equal(shell->login->service, "sshd");
+	assert_string_equal(login_person(shell->login), "root");
+	assert_int_equal(strlen(shell->login->id), 16);
+	carrier = fork_of(&world, shell);
+	sudo = start(&world, carrier, (struct act) { .exe = "/usr/bin/sudo", .uid = 33 });
+	assert_ptr_equal(sudo->login, shell->login);
+	assert_ptr_equal(start(&world, sudo, (struct act) { .exe = "/usr/bin/su", .uid = 34 })->login, shell->login);
+	change = start(&world, sudo, (struct act) { .exe = "/srv/deploy", .cgroup = "/sombrero-change-41.scope" });
+	assert_context(change, CONTEXT_CHANGE, "41", "");
+	assert_ptr_equal(change->login, shell->login);
+	assert_int_equal(shell->login->processes, 5);
+	other = start(&world, sshd(&world),
+		      (struct act) { .exe = "/usr/bin/bash", .arguments = "-bash", .session = 6 });
+	assert_ptr_not_equal(other->login, shell->login);
+	assert_string_not_equal(other->login->id, shell->login->id);
+	end(&world);
+}
+
+static void a_login_lasts_as_long_as_what_it_began_with(void **state)
+{
+	struct world world;
+	struct process *shell, *child;
+	struct login *login;
+
+	(void)state;
+	begin(&world, false);
+	shell = start(&world, sshd(&world),
+		      (struct act) { .exe = "/usr/bin/bash", .arguments = "-bash", .session = 5 });
+	login = shell->login;
+	child = start(&world, shell, (struct act) { .exe = "/usr/bin/sleep" });
+	assert_int_equal(login->roots, 1);
+	process_end(&world.table, shell);
+	assert_int_equal(login->roots, 0);
+	assert_ptr_equal(child->login, login);
+	/* what was left behind before the sensor came is somebody's, but begins nothing */
+	child = start(&world, boot(&world), (struct act) { .exe = "/usr/bin/sleep", .session = 7, .adopted = true });
+	assert_non_null(child->login);
+	assert_false(child->login->had_roots);
+	end(&world);
+}
+
+static void the_same_login_has_the_same_id_for_every_sensor(void **state)
+{
+	char id[2][LOGIN_ID_SIZE];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct world world;
+		struct process *shell;
+
+		begin(&world, false);
+		shell = start(&world, sshd(&world),
+			      (struct act) { .exe = "/usr/bin/bash", .arguments = "-bash", .session = 5 });
+		(void)snprintf(id[i], sizeof(id[i]), "%s", shell->login->id);
+		end(&world);
+	}
+	assert_string_equal(id[0], id[1]);
+}
+
+static void a_job_and_a_start_scripts_daemon_are_nobodys(void **state)
+{
+	struct world world;
+	struct process *shell, *script, *cron, *starter;
+
+	(void)state;
+	begin(&world, false);
+	shell = start(&world, sshd(&world),
+		      (struct act) { .exe = "/usr/bin/bash", .arguments = "-bash", .session = 5 });
+	script = start(&world, shell,
+		       (struct act) { .exe = "/usr/bin/dash",
+				      .script = "/etc/init.d/cron",
+				      .arguments = "/bin/sh /etc/init.d/cron start" });
+	assert_ptr_equal(script->login, shell->login);
+	starter = start(&world, script, (struct act) { .exe = "/usr/sbin/start-stop-daemon" });
+	cron = become(&world, starter, (struct act) { .exe = "/usr/sbin/cron" });
+	assert_context(cron, CONTEXT_SERVICE, "cron", "");
+	assert_null(cron->login);
+	/* one that was started by hand goes on as the person's; its jobs don't */
+	process_set_login(cron, shell->login, false);
+	script = start(&world, cron, (struct act) { .exe = "/usr/bin/dash", .arguments = "sh -c report" });
+	assert_ptr_equal(script->login, shell->login);
+	assert_null(become(&world, script, (struct act) { .exe = "/usr/local/bin/report" })->login);
+	end(&world);
+}
+
+static void each_entry_into_a_container_is_a_session_of_nobody_known(void **state)
+{
+	struct world world;
+	struct process *shim, *one, *two;
+
+	(void)state;
+	begin(&world, false);
+	shim = start(&world, boot(&world), (struct act) { .exe = "/usr/bin/containerd-shim-runc-v2" });
+	one = start(&world, shim,
+		    (struct act) { .exe = "/usr/bin/dash",
+				   .arguments = "sh -c id",
+				   .cgroup = DOCKER,
+				   .pid_namespace = 2,
+				   .namespace_pid = 30 });
+	two = start(&world, shim,
+		    (struct act) { .exe = "/usr/bin/dash",
+				   .arguments = "sh -c id",
+				   .cgroup = DOCKER,
+				   .pid_namespace = 2,
+				   .namespace_pid = 30 });
+	assert_context(one, CONTEXT_SESSION, "root", "3f2a9c1b77aa");
+	assert_ptr_not_equal(one->login, two->login);
+	assert_string_equal(one->login->service, "container-exec");
+	assert_string_equal(login_person(one->login), "");
+	assert_true(one->login->is_settled);
+	end(&world);
+}
+
+/* ---- what a change starts ---- */
+
+static struct process *change(struct world *world)
+{
+	return start(world, boot(world), (struct act) { .exe = "/srv/deploy", .cgroup = "/sombrero-change-41.scope" });
+}
+
+static void a_daemon_that_a_change_starts_is_a_service_once_it_listens(void **state)
+{
+	struct world world;
+	struct context_node *node = NULL;
+	struct process *deploy, *web, *helper;
+
+	(void)state;
+	begin(&world, false);
+	deploy = change(&world);
+	assert_string_equal(deploy->context->change, "41");
+	web = start(&world, deploy, (struct act) { .exe = "/srv/web" });
+	assert_context(web, CONTEXT_CHANGE, "41", "");
+	assert_null(contexts_found_listener(&world.contexts, deploy, &node)); /* what the change itself is */
+	assert_ptr_equal(contexts_found_listener(&world.contexts, web, &node), web);
+	process_set_context(web, node, true);
+	context_release(node);
+	assert_context(web, CONTEXT_SERVICE, "web", "");
+	assert_string_equal(web->context->change, "41");
+	/* in the change's cgroup, but not the change's any more */
+	helper = start(&world, web, (struct act) { .exe = "/usr/bin/id" });
+	assert_ptr_equal(helper->context, web->context);
+	end(&world);
+}
+
+static void a_start_scripts_daemon_is_a_service_in_a_change_too(void **state)
+{
+	struct world world;
+	struct process *script, *daemon;
+
+	(void)state;
+	begin(&world, false);
+	script = start(&world, change(&world),
+		       (struct act) { .exe = "/usr/bin/dash",
+				      .script = "/etc/init.d/nginx",
+				      .arguments = "/bin/sh /etc/init.d/nginx restart" });
+	assert_context(script, CONTEXT_CHANGE, "41", "");
+	daemon = start(&world, script, (struct act) { .exe = "/usr/sbin/start-stop-daemon" });
+	daemon = become(&world, daemon, (struct act) { .exe = "/usr/sbin/nginx" });
+	assert_context(daemon, CONTEXT_SERVICE, "nginx", "");
+	assert_string_equal(daemon->context->change, "41");
+	assert_context(start(&world, daemon, (struct act) { .exe = "/usr/bin/id" }), CONTEXT_SERVICE, "nginx", "");
+	end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1068,6 +1245,13 @@ int main(void)
 		cmocka_unit_test(services_are_named_by_patterns_too),
 		cmocka_unit_test(a_shell_at_a_console_without_a_login_is_a_session),
 		cmocka_unit_test(an_init_is_told_by_the_executable),
+		cmocka_unit_test(all_that_descends_from_a_login_is_its_own_whatever_it_becomes),
+		cmocka_unit_test(a_login_lasts_as_long_as_what_it_began_with),
+		cmocka_unit_test(the_same_login_has_the_same_id_for_every_sensor),
+		cmocka_unit_test(a_job_and_a_start_scripts_daemon_are_nobodys),
+		cmocka_unit_test(each_entry_into_a_container_is_a_session_of_nobody_known),
+		cmocka_unit_test(a_daemon_that_a_change_starts_is_a_service_once_it_listens),
+		cmocka_unit_test(a_start_scripts_daemon_is_a_service_in_a_change_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
