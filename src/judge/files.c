@@ -232,9 +232,10 @@ int file_judge_event(struct file_judge *judge, const struct event *event, uint64
 		return -ENOMEM;
 	if (group->count == FILE_SINGLES && !group->burst)
 		make_burst(group);
-	if (!group->burst)
+	if (group->burst)
+		group->single[0].changed = true;
+	else
 		status = hold(judge, group, event);
-	group->single[0].changed = true;
 	widen(group, event->path);
 	group->count++;
 	group->kinds[event->kind]++;
