@@ -5,9 +5,12 @@ the same line once they are made. Between two it rests for a moment, or not at a
 
     files_churn.py DIRECTORY NAME SEED
 
-Several may work in one directory at once: NAME is in the name of all that one makes, and nobody touches another's.
+Several may work in one directory at once: each touches only what it made, and NAME begins the name of that.
 No two contents are the same, and a file's mode never is what it was a moment ago: the state of a file says which
 change it came from, and none is the undoing of another.
+
+A name ends in its slot, `.NAME-NUMBER`, which it keeps when it is renamed: slots() are all there are. A directory shares
+its own with what is in it. What has one slot is so little that never more than a few changes of it fall into a moment.
 """
 
 import os
@@ -17,8 +20,13 @@ import shutil
 import sys
 import time
 
-KEEP = 40  # files; with more, some are removed
+FEWEST, MOST = 25, 40  # files
 PAUSE = 0.01  # seconds, on the average
+FILE_SLOTS, DIRECTORY_SLOTS = 50, 25
+
+
+def slots(name):
+    return [f"{name}-{number}" for number in range(FILE_SLOTS + DIRECTORY_SLOTS)]
 
 
 class Churn:
@@ -27,18 +35,19 @@ class Churn:
         self.name = name
         self.random = random.Random(seed)
         self.count = 0
+        self.made_directories = 0
         self.files = []
-        self.own_directories = []
+        self.directories = []  # with two files in each; oldest first
 
-    # -- what there is to choose from
-
-    def directories(self):
-        shared = [self.top, *(self.top / name for name in ("etc", "lib", "lib/deep"))]
-        return shared + self.own_directories
-
-    def new_path(self):
+    def new_name(self, slot):
         self.count += 1
-        return self.random.choice(self.directories()) / f"{self.name}-{self.count}"
+        return f"{self.name}-{self.count}.{slot}"
+
+    def new_path(self, slot):
+        return self.top / self.random.choice((".", "etc", "lib", "lib/deep")) / self.new_name(slot)
+
+    def new_file(self):
+        return self.new_path(f"{self.name}-{self.count % FILE_SLOTS}")
 
     def content(self):
         self.count += 1
@@ -50,13 +59,13 @@ class Churn:
     # -- changes of files
 
     def create(self):
-        path = self.new_path()
+        path = self.new_file()
         path.write_bytes(self.content())
         self.files.append(path)
 
     def create_unnamed(self):
         """Whole from the first moment that it has a name."""
-        path = self.new_path()
+        path = self.new_file()
         folder = os.open(path.parent, os.O_DIRECTORY)
         descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o644)
         os.write(descriptor, self.content())
@@ -81,7 +90,8 @@ class Churn:
         beside.rename(path)
 
     def rename(self):
-        path, to = self.any_file(), self.new_path()
+        path = self.any_file()
+        to = self.new_path(path.suffix[1:])
         path.rename(to)
         self.files[self.files.index(path)] = to
 
@@ -94,49 +104,46 @@ class Churn:
         path = self.any_file()
         path.chmod(0o600 | (path.stat().st_mode + 1) & 0o77)
 
-    # -- changes of directories, with what is in them
+    # -- changes of directories, with what is in them; none is renamed twice, so that a slot has few changes
 
     def make_directory(self):
-        path = self.new_path()
+        slot = f"{self.name}-{FILE_SLOTS + self.made_directories % DIRECTORY_SLOTS}"
+        self.made_directories += 1
+        path = self.new_path(slot)
         path.mkdir()
-        self.own_directories.append(path)
+        self.directories.append(path)
         for _ in range(2):
-            inside = path / f"{self.name}-{self.count}"
-            inside.write_bytes(self.content())
-            self.files.append(inside)
+            (path / self.new_name(slot)).write_bytes(self.content())
 
     def rename_directory(self):
-        path = self.random.choice(self.own_directories)
-        to = self.random.choice((self.top, self.top / "lib")) / f"{self.name}-moved-{self.count}"
-        self.count += 1
+        path = self.directories[-1]
+        to = self.new_path(path.suffix[1:])
         path.rename(to)
-
-        def moved(old):
-            return to / old.relative_to(path) if path in (old, *old.parents) else old
-
-        self.own_directories = [moved(directory) for directory in self.own_directories]
-        self.files = [moved(file) for file in self.files]
+        self.directories[-1] = to
 
     def remove_directory(self):
-        path = self.random.choice(self.own_directories)
-        shutil.rmtree(path)
-        self.own_directories = [other for other in self.own_directories if path not in (other, *other.parents)]
-        self.files = [file for file in self.files if path not in file.parents]
+        shutil.rmtree(self.directories.pop(0))
 
-    def choose(self):
-        if len(self.files) < 5:
-            return self.create
-        if self.random.random() < 0.06:
-            if len(self.own_directories) < 3:
-                return self.make_directory
-            return self.random.choice((self.rename_directory, self.remove_directory))
-        if len(self.files) > KEEP:
-            return self.remove
-        return self.random.choice((self.create, self.create_unnamed, self.rewrite, self.append, self.replace,
-                                   self.rename, self.remove, self.chmod))
+    def choose_for_directories(self):
+        if len(self.directories) < 3:
+            self.renamed = False
+            return self.make_directory
+        if not self.renamed:
+            self.renamed = True
+            return self.rename_directory
+        return self.remove_directory
 
     def change(self):
-        self.choose()()
+        if len(self.files) < FEWEST:
+            deed = self.create
+        elif self.random.random() < 0.06:
+            deed = self.choose_for_directories()
+        elif len(self.files) > MOST:
+            deed = self.remove
+        else:
+            deed = self.random.choice((self.create, self.create_unnamed, self.rewrite, self.append, self.replace,
+                                       self.rename, self.remove, self.chmod))
+        deed()
 
 
 def main():

@@ -6,6 +6,9 @@ with the same state: every change that lasted is reported once, by the life that
 "Once" is what files_replay.py says. Beyond that, a report can be printed twice, since nobody knows whether the killed one
 had come so far: then it is the same line with the same number, and counts once. A line that was not finished was not
 printed.
+
+Many changes by one actor are one finding, which counts them but doesn't name each. Here each has to be named: so the policy
+has very many rules, each for few files, and what is one actor's against one rule is never many.
 """
 
 import json
@@ -20,7 +23,8 @@ import unittest
 
 import tap
 from fakehost import end_with_parent, make_cgroup, remove_cgroup, wait_for
-from files_replay import KINDS, Misfit, Replay, tree_on_disk
+from files_churn import slots
+from files_replay import Misfit, Replay, tree_on_disk
 from watching import SOMBRERO
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -33,15 +37,15 @@ SEED = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
 class Changer:
     """A process that changes files, and is in the cgroup that is watched."""
 
-    def __init__(self, cgroup, tree, number):
-        self.name = f"c{number}"
+    def __init__(self, cgroup, tree, name, seed):
+        self.name = name
 
         def move():
             end_with_parent()
             (cgroup / "cgroup.procs").write_text("0")
 
         self._process = subprocess.Popen(
-            [str(HERE / "files_churn.py"), str(tree), self.name, str(SEED + number)],
+            [str(HERE / "files_churn.py"), str(tree), name, str(seed)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=move)
         self.pid = self._process.pid
 
@@ -61,12 +65,12 @@ class Changer:
 class Life:
     """One run of the sensor."""
 
-    def __init__(self, cgroup, tree, state, folder, number):
+    def __init__(self, cgroup, policy, state, folder, number):
         self._output = folder / f"{number:02}.out"
         self._errors = folder / f"{number:02}.err"
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [SOMBRERO, "watch", "--json", "--cgroup", str(cgroup), "--files", f"{tree}/**", "--state", str(state)],
+                [SOMBRERO, "watch", "--json", "--cgroup", str(cgroup), "-p", str(policy), "--state", str(state)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=errors, preexec_fn=end_with_parent)
 
     def said(self):
@@ -106,6 +110,10 @@ class KilledSensor(unittest.TestCase):
         for number in range(20):
             (cls.tree / "etc" / f"always-{number}").write_text(f"{number}\n")
         cls.state = cls.folder / "state"
+        cls.names = [f"c{number}" for number in range(CHANGERS)]
+        cls.policy = cls.folder / "policy.yml"
+        cls.policy.write_text("policy: churn\nfiles:\n" + "".join(
+            f"  - path: {cls.tree}/**/*.{slot}\n" for name in cls.names for slot in slots(name)))
         cls.lives = []
         cls.before = tree_on_disk(cls.tree)
         cls.live_through()
@@ -114,8 +122,13 @@ class KilledSensor(unittest.TestCase):
 
     @classmethod
     def begin(cls):
-        cls.lives.append(Life(cls.cgroup, cls.tree, cls.state, cls.folder, len(cls.lives)))
+        cls.lives.append(Life(cls.cgroup, cls.policy, cls.state, cls.folder, len(cls.lives)))
         return cls.lives[-1]
+
+    @classmethod
+    def change(cls, count):
+        for changer in cls.changers:
+            changer.change(count)
 
     @classmethod
     def live_through(cls):
@@ -123,15 +136,15 @@ class KilledSensor(unittest.TestCase):
         chance = random.Random(SEED)
         life = cls.begin()
         life.wait_until_it_watches()  # the first start takes the tree as it is; what happens from here on is news
-        cls.changers = [Changer(cls.cgroup, cls.tree, number) for number in range(CHANGERS)]
+        cls.changers = [Changer(cls.cgroup, cls.tree, name, SEED + at) for at, name in enumerate(cls.names)]
+        share = CHANGES // CHANGERS // LIVES
         for number in range(LIVES):
-            for changer in cls.changers:
-                changer.change(CHANGES // CHANGERS // LIVES)
-            if number % 3:
+            while_it_starts = chance.choice((0, share // 4, share))
+            cls.change(while_it_starts)
+            if while_it_starts < share:
                 life.wait_until_it_watches()
-                time.sleep(chance.uniform(0, 0.4))
-            else:
-                time.sleep(chance.uniform(0, 0.5))  # perhaps while it starts
+                cls.change(share - while_it_starts)
+            time.sleep(chance.uniform(0, 0.7))
             if not life.kill():
                 raise AssertionError(f"life {number} ended by itself: {life.said()}")
             life = cls.begin()
@@ -147,17 +160,22 @@ class KilledSensor(unittest.TestCase):
 
     @classmethod
     def fold(cls):
-        """Reports by their number, each once, in the order in which they came; and how many came again."""
-        reports, again = {}, 0
+        """Reports, each once, in the order of their numbers; and how many were printed again."""
+        lines, again = {}, 0
         for life in cls.lives:
             for line in life.lines():
-                event = json.loads(line)
-                if event["kind"] not in KINDS:
-                    continue
-                if reports.setdefault(event["id"], line) != line:
-                    raise AssertionError(f"number {event['id']} is two reports: {reports[event['id']]} and {line}")
-                again += reports[event["id"]] is not line
-        return [json.loads(line) for line in reports.values()], again
+                number = json.loads(line)["id"]
+                if lines.setdefault(number, line) != line:
+                    raise AssertionError(f"number {number} is two reports: {lines[number]} and {line}")
+                again += lines[number] is not line
+        findings = [json.loads(lines[number]) for number in sorted(lines)]
+        return [cls.report(finding) for finding in findings], again
+
+    @staticmethod
+    def report(finding):
+        if finding["count"] != 1:
+            raise AssertionError(f"this test wants to see each change, but these became one finding: {finding}")
+        return finding["event"] | {"id": finding["id"]}
 
     def test_makes_as_many_changes_as_it_says(self):
         self.assertEqual(sum(changer.made for changer in self.changers), CHANGES)

@@ -20,7 +20,6 @@ import pathlib
 import pwd
 import stat
 
-KINDS = ("create", "write", "rename", "remove", "attributes")
 FIELDS = ("file_type", "size", "mode", "owner", "owner_group", "sha256", "target")
 
 
