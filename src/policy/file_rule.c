@@ -34,11 +34,27 @@ bool file_rule_applies(const struct file_rule *rule, const struct event *event)
 	return any_matches(&rule->paths, event->path) || any_matches(&rule->paths, event->path_before);
 }
 
+/*
+ * A container's names of accounts and programs are its own to give, and anybody may make a root of their own: they mean
+ * something for its own files only.
+ */
+static bool names_count(const struct event *event)
+{
+	return !*event->context.container || strcmp(event->context.container, event->file_container) == 0;
+}
+
+/* A service or job that shuts itself in stays what it was; a container's is named by the container. */
+static bool context_counts(const struct event *event)
+{
+	return names_count(event) || strncmp(event->context.container, "userns:", 7) == 0 ||
+	       strcmp(event->context.container, "chroot") == 0;
+}
+
 /* Who logged in; of what nobody's login brought, whom it acts as. */
 static const char *user_of(const struct event *event)
 {
 	if (!*event->login)
-		return event->effective_user;
+		return names_count(event) ? event->effective_user : "";
 	if (*event->login_user)
 		return event->login_user;
 	/* A host without audit sessions knows it by the context only. */
@@ -66,6 +82,8 @@ static bool text_matches(const struct texts *patterns, const char *text)
 
 static bool program_holds(const struct texts *patterns, const struct event *event)
 {
+	if (!names_count(event))
+		return false;
 	if (!any_matches(patterns, event->program.exe) && !any_matches(patterns, event->program.text))
 		return false;
 	if (*event->other_program)
@@ -75,7 +93,7 @@ static bool program_holds(const struct texts *patterns, const struct event *even
 
 static bool context_holds(const struct texts *patterns, const struct event *event, enum context_kind kind)
 {
-	return event->context.kind == kind && any_matches(patterns, event->context.name);
+	return event->context.kind == kind && context_counts(event) && any_matches(patterns, event->context.name);
 }
 
 static bool holds(enum who who, const struct texts *texts, const struct event *event)

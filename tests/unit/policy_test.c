@@ -842,6 +842,37 @@ static void a_context_is_of_its_kind(void **state)
 	assert_false(excuses("[ { service: '**' }, { job: '**' } ]", &boot));
 }
 
+/* Whoever has a root of their own can call themselves chef there. */
+static void names_of_a_container_count_for_its_own_files(void **state)
+{
+	static const char names[] = "[ { user: chef }, { program: /usr/bin/vi } ]";
+	struct event event = event_by(CONTEXT_SERVICE, "web", "chef"), person = event_of_person("chef", KEY, "root");
+
+	(void)state;
+	event.context.container = "userns:4026532000";
+	assert_false(excuses(names, &event));
+	assert_true(excuses("{ service: web }", &event));
+	event.context.container = "chroot";
+	assert_false(excuses(names, &event));
+	assert_true(excuses("{ service: web }", &event));
+	event.context.container = "0123456789ab";
+	assert_false(excuses(names, &event));
+	assert_false(excuses("{ service: web }", &event));
+	event.file_container = "0123456789ac";
+	assert_false(excuses(names, &event));
+	event.file_container = "0123456789ab";
+	assert_true(excuses("{ user: chef }", &event));
+	assert_true(excuses("{ program: /usr/bin/vi }", &event));
+	assert_true(excuses("{ service: web }", &event));
+	/* A login is at home, wherever its person goes. */
+	person.context.container = "0123456789ab";
+	assert_true(excuses("{ user: chef }", &person));
+	assert_true(excuses("{ key: " KEY " }", &person));
+	/* The host's own names count everywhere. */
+	event.context.container = "";
+	assert_true(excuses("{ user: chef }", &event));
+}
+
 static void a_change_is_excused(void **state)
 {
 	struct event change = event_by(CONTEXT_CHANGE, "42", "root"),
@@ -925,6 +956,7 @@ int main(void)
 		cmocka_unit_test(a_key_and_a_certificate_are_the_persons),
 		cmocka_unit_test(a_program_has_to_be_all_it_may_have_been),
 		cmocka_unit_test(a_context_is_of_its_kind),
+		cmocka_unit_test(names_of_a_container_count_for_its_own_files),
 		cmocka_unit_test(a_change_is_excused),
 		cmocka_unit_test(all_keys_of_an_exception_hold_and_any_exception_excuses),
 		cmocka_unit_test(what_was_found_is_nobodys),
