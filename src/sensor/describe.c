@@ -75,6 +75,26 @@ static void fill_context(const struct process *process, struct event *event)
 		event->flags |= EVENT_FLAG_ORPHAN;
 }
 
+static void fill_ids(const struct sombrero_credentials *credentials, struct event *event)
+{
+	event->uid = credentials->uid;
+	event->euid = credentials->euid;
+	event->gid = credentials->gid;
+	event->egid = credentials->egid;
+}
+
+void describe_credentials(struct sensor *sensor, const struct process *process,
+			  const struct sombrero_credentials *credentials, struct event *event)
+{
+	char root[32];
+	uint32_t mounts = contexts_accounts(&sensor->contexts, process, root);
+
+	fill_ids(credentials, event);
+	event->user = users_name(sensor->users, mounts, root, credentials->uid);
+	event->effective_user = users_name(sensor->users, mounts, root, credentials->euid);
+	event->group = users_group(sensor->users, mounts, root, credentials->gid);
+}
+
 void sensor_describe(struct sensor *sensor, struct process *process, enum event_kind kind, uint64_t time_ns,
 		     struct event *event)
 {
@@ -91,11 +111,8 @@ void sensor_describe(struct sensor *sensor, struct process *process, enum event_
 		event->person = login_person(process->login);
 	}
 	describe_image(process->image, event);
+	fill_ids(&process->credentials, event);
 	name_ids(sensor, process);
-	event->uid = process->credentials.uid;
-	event->euid = process->credentials.euid;
-	event->gid = process->credentials.gid;
-	event->egid = process->credentials.egid;
 	event->user = process->user;
 	event->effective_user = process->effective_user;
 	event->group = process->group;

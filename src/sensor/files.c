@@ -101,6 +101,13 @@ static struct process *find_process(const struct sensor *sensor, uint32_t pid)
 	return NULL;
 }
 
+/* By its last exec. */
+static bool became_other(const struct process *process)
+{
+	return process->credentials.euid != process->credentials_before.euid ||
+	       strcmp(process->image->program.text, process->image_before->program.text) != 0;
+}
+
 /*
  * The notice has no time: it is from between the last time when there was none and now. What the process ran at either end
  * of that may have done it.
@@ -119,9 +126,11 @@ static struct actor find_actor(struct files *files, int32_t pid)
 	actor.process = process;
 	actor.image = process->image;
 	actor.exec_ns = process->exec_ns;
-	if (process->exec_ns > files->empty_ns && process->image_before && process->image &&
-	    strcmp(process->image->program.text, process->image_before->program.text) != 0)
+	actor.credentials = process->credentials;
+	if (process->exec_ns > files->empty_ns && process->image_before && process->image && became_other(process)) {
 		actor.other = process->image_before;
+		actor.other_credentials = process->credentials_before;
+	}
 	return actor;
 }
 
@@ -140,7 +149,9 @@ static void merge(struct files *files, struct touch *touch, uint64_t mask, const
 	} else if (!touch->actor.other && actor->image && touch->actor.image && actor->image != touch->actor.image) {
 		/* It went on as another program. */
 		touch->actor.other = touch->actor.image;
+		touch->actor.other_credentials = touch->actor.credentials;
 		touch->actor.image = actor->image;
+		touch->actor.credentials = actor->credentials;
 		touch->actor.image->references++;
 		touch->actor.exec_ns = actor->exec_ns;
 	}

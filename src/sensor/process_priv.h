@@ -41,23 +41,26 @@ struct context_node {
 	const char *unit;       /* the systemd unit it was made in; "" for none */
 	const char *login;      /* what tells one login from another; "" for other kinds */
 	const char *change;     /* the id of the change that it is, or that a service was started by; "" for none */
-	struct login *begins;   /* counted; the login that who is put here belongs to from now on; NULL: to the one it had */
-	bool scheduler;         /* cron and its like: what it starts are jobs */
-	unsigned roots;         /* living processes that it began with: none left makes orphans of the others */
+	struct login
+		*begins; /* counted; the login that who is put here belongs to from now on; NULL: to the one it had */
+	bool scheduler;  /* cron and its like: what it starts are jobs */
+	unsigned roots;  /* living processes that it began with: none left makes orphans of the others */
 };
 
 struct process {
 	uint32_t pid, namespace_pid;
 	uint64_t start_ns;
-	uint64_t start_slack_ns; /* it began at start_ns or up to so much later: /proc counts in ticks */
-	struct process *parent;  /* counted; NULL where unknown or cut */
-	struct image *image;     /* counted; NULL where nothing is known */
+	uint64_t start_slack_ns;    /* it began at start_ns or up to so much later: /proc counts in ticks */
+	struct process *parent;     /* counted; NULL where unknown or cut */
+	struct image *image;        /* counted; NULL where nothing is known */
 	struct image *image_before; /* counted; what it ran before its last exec */
 	uint64_t exec_ns;           /* when that was, CLOCK_BOOTTIME; 0: not seen */
 	struct context_node *context;
-	struct login *login; /* counted; the person's session that it descends from, whatever its context; NULL for none */
+	struct login
+		*login; /* counted; the person's session that it descends from, whatever its context; NULL for none */
 	struct sombrero_credentials credentials;
-	const char *user, *effective_user, *group; /* owned by the cache of names; NULL: not looked up yet */
+	struct sombrero_credentials credentials_before; /* those before its last exec */
+	const char *user, *effective_user, *group;      /* owned by the cache of names; NULL: not looked up yet */
 	uint32_t login_uid, session_id;
 	uint32_t tty_major, tty_minor;
 	uint32_t mount_namespace, pid_namespace, net_namespace, user_namespace;

@@ -104,6 +104,7 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 	before = process->credentials;
 	actor_become(sensor, process, exec, &facts);
 	process->exec_ns = exec->header.time_ns;
+	process->credentials_before = before;
 	if (sensor->files)
 		places_note(sensor->files, process);
 	process->in_scope = true;

@@ -82,6 +82,10 @@ void sensor_describe(struct sensor *sensor, struct process *process, enum event_
 /* … as of when it ran that image (NULL is nothing). */
 void describe_image(const struct image *image, struct event *event);
 
+/* The ids and names of a process that had these rights then. */
+void describe_credentials(struct sensor *sensor, const struct process *process,
+			  const struct sombrero_credentials *credentials, struct event *event);
+
 /* The name of a terminal; good until the next event is filled in. */
 const char *sensor_tty(struct sensor *sensor, uint32_t major, uint32_t minor);
 

@@ -84,25 +84,38 @@ static void fill_state(const struct sensor *sensor, const struct baseline_file *
 	};
 }
 
+static void exchange(struct actor *actor)
+{
+	struct image *image = actor->image;
+	struct sombrero_credentials credentials = actor->credentials;
+
+	actor->image = actor->other;
+	actor->credentials = actor->other_credentials;
+	actor->other = image;
+	actor->other_credentials = credentials;
+}
+
 /*
  * Which of two programs it was, the one before an exec or the one after, the file itself may say: it has the time of its last
- * change, if a little early.
+ * change, if a little early. Where it doesn't, and the exec gave other rights, it was the one before, unless that was root:
+ * to start a set-user-id program is no way to have been somebody else.
  */
 static void decide_actor(const struct sensor *sensor, const struct net *net, struct actor *actor)
 {
 	uint64_t exec_ns = actor->exec_ns + sensor->clock_offset_ns;
-	struct image *before = actor->other;
+	bool has_time = net->is && (!net->was || net->now.ctime_ns != net->before.ctime_ns);
+	bool is_before = has_time && net->now.ctime_ns + TICK_NS < exec_ns;
+	bool is_after = has_time && net->now.ctime_ns > exec_ns;
+	uint32_t euid_before = actor->other_credentials.euid;
 
-	if (!actor->other || !net->is || (net->was && net->now.ctime_ns == net->before.ctime_ns))
+	if (!actor->other)
 		return;
-	if (net->now.ctime_ns > exec_ns) {
-		actor->other = NULL;
-		image_release(before);
-	} else if (net->now.ctime_ns + TICK_NS < exec_ns) {
-		image_release(actor->image);
-		actor->image = before;
-		actor->other = NULL;
-	}
+	if (is_before || (!is_after && euid_before && euid_before != actor->credentials.euid))
+		exchange(actor);
+	if (!is_before && !is_after)
+		return;
+	image_release(actor->other);
+	actor->other = NULL;
 }
 
 /* It is told later than it was: the session may have ended meanwhile. */
@@ -120,6 +133,7 @@ static void describe(struct files *files, const struct touch *touch, enum event_
 	if (touch->actor.process && !touch->found) {
 		sensor_describe(sensor, touch->actor.process, kind, touch->first_ns, event);
 		describe_image(touch->actor.image, event);
+		describe_credentials(sensor, touch->actor.process, &touch->actor.credentials, event);
 		if (!was_orphan(touch))
 			event->flags &= ~(uint32_t)EVENT_FLAG_ORPHAN;
 	} else {

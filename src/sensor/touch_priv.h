@@ -22,6 +22,7 @@ struct actor {
 	struct image *image; /* what it ran */
 	struct image *other; /* what it ran before or after: which of the two can't be told */
 	uint64_t exec_ns;    /* when `image` took over from `other`, CLOCK_BOOTTIME */
+	struct sombrero_credentials credentials, other_credentials;
 };
 
 struct touch {
