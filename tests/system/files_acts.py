@@ -16,6 +16,7 @@ import re
 import shutil
 import stat
 import subprocess
+import time
 
 from fakehost import PLAIN, FakeHost, end_with_parent, wait_for
 from watching import SOMBRERO, Watching
@@ -112,8 +113,10 @@ def state_of(path, names):
     except FileNotFoundError:
         return None
     kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}
-    fields = {"file_type": kinds.get(stat.S_IFMT(status.st_mode), "other"), "mode": f"{stat.S_IMODE(status.st_mode):04o}",
-              "owner": names.owner(status.st_uid), "owner_group": names.group(status.st_gid)}
+    fields = {"file_type": kinds.get(stat.S_IFMT(status.st_mode), "other"), "owner": names.owner(status.st_uid),
+              "owner_group": names.group(status.st_gid)}
+    if fields["file_type"] != "symlink":
+        fields["mode"] = f"{stat.S_IMODE(status.st_mode):04o}"
     if fields["file_type"] == "file":
         fields |= {"size": status.st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     if fields["file_type"] == "symlink":
@@ -174,18 +177,19 @@ def make(host, folder, content, owner="alice"):
 
 @dataclasses.dataclass(frozen=True)
 class Who:
-    """What an event must say of who acted. `user` is whose rights they had; `person` names a key of the host's, or is a name."""
+    """What an event must say of who acted. `user` is whose rights they had."""
 
     context: str
     user: str
     login: str = ""  # whose account they logged in to
-    key: str = ""
+    key: str = ""  # by whose key; without one the person is a name
     flags: tuple = ()
 
     def fields(self, keys):
         kind, _, name = self.context.partition(" ")
-        return {"context": {"kind": kind, "name": name} if name else None, "user": self.user or None,
-                "effective_user": self.user or None, "person": keys.get(self.key, self.key) or None}
+        context = {"kind": kind, "name": name} if name else {"kind": kind} if kind != "unknown" else None
+        return {"context": context, "user": self.user or None,
+                "effective_user": self.user or None, "person": keys[self.key] if self.key else self.login or None}
 
 
 ALICE = Who("session alice", "alice", "alice", "alice")
@@ -194,7 +198,7 @@ ALICE_AS_CHEF = dataclasses.replace(ALICE, user="chef")
 ALICE_WHO_LEFT = dataclasses.replace(ALICE, flags=("orphan",))
 ROOT_BY_BOB = Who("session root", "root", "root", "bob")
 ROOT_BY_ALICE = Who("session root", "root", "root", "alice")
-BOB_AT_THE_CONSOLE = Who("session bob", "bob", "bob", "bob-himself")
+BOB_AT_THE_CONSOLE = Who("session bob", "bob", "bob")
 CHEF = Who("session chef", "chef", "chef", "chef")
 WEB = Who(f"service {os.path.basename(PHP)}", "www-data")
 CHEF_DEPLOYS = Who("change deploy-1", "chef", "chef", "chef")
@@ -204,7 +208,8 @@ CRON_AS_CHEF = Who("job sync.sh", "chef")
 APP_DAEMON = Who("service app-daemon", "chef")
 ENGINE = Who("service engine", "root")
 NOBODY = Who("unknown", "")
-ALICES_MANAGER = Who("session alice", "alice", "alice", "alice")
+THE_MACHINE = Who("boot", "root")
+ALICES_MANAGER = Who("session alice", "alice", "alice")
 
 
 # ------------------------------------------------------------------------------------------------------- acts
@@ -219,7 +224,8 @@ class Report:
     path_before: str = ""
     flags: tuple = ()
     entries: int | None = None
-    program: str = ""  # if not the act's
+    hidden: bool = False  # perhaps found by looking into a directory that was new: who it was is uncertain then
+    program: str | None = None  # if not the act's; "": whatever
 
 
 def create(path, **more):
@@ -313,7 +319,6 @@ WAYS = (
     tool("ring", "ring $D/file new"),
     tool("mapped", "mapped $D/file new", write("file", flags=("actor_uncertain",))),
     tool("mapped-by-two", "mapped-by-two $D/file new", write("file", flags=("actor_uncertain",))),
-    shell("chattr", "sudo chattr +i $D/file", attributes("file"), after=FILE, who=ALICE_AS_ROOT, program=real("chattr")),
     shell("chown", "sudo chown chef $D/file", attributes("file"), after={"file": File(owner="chef")}, who=ALICE_AS_ROOT,
           program=real("chown")),
     shell("chmod", "chmod 4755 $D/file", attributes("file"), after={"file": File(mode=0o4755)}, program=real("chmod")),
@@ -322,21 +327,23 @@ WAYS = (
     shell("touch", "touch -d 2001-01-01 $D/file", attributes("file"), after=FILE, program=real("touch")),
     shell("truncate", "truncate -s 0 $D/file", after={"file": ""}, program=real("truncate")),
     shell("punch", "fallocate -p -o 0 -l 3 $D/file", after={"file": "\0\0\0\n"}, program=real("fallocate")),
-    shell("mkdir", "mkdir -p $D/a/b/c; echo new >$D/a/b/c/file", *(create(path, program=real("mkdir")) for path in
-          ("a", "a/b", "a/b/c")), create("a/b/c/file"), before={"file": "old\n"},
+    # Made before anybody could watch the new directory: it was who made that, as far as can be told.
+    shell("mkdir", "mkdir -p $D/a/b/c; echo new >$D/a/b/c/file", create("a", program=real("mkdir")),
+          *(create(path, program="", hidden=True) for path in ("a/b", "a/b/c", "a/b/c/file")), before={"file": "old\n"},
           after=FILE | {"a": FOLDER, "a/b": FOLDER, "a/b/c": FOLDER, "a/b/c/file": "new\n"}),
     shell("rm", "rm $D/file", remove("file"), after={}, program=real("rm")),
     shell("rm-r", "rm -r $D/d", *(remove(path) for path in ("d/1", "d/e/2", "d/e", "d")), before={"d/1": "1", "d/e/2": "2"}, after={},
           program=real("rm")),
     shell("mv-out", "mv $D/d $O/d; rm -r $O/d", remove("d", entries=4), before={"d/1": "1", "d/2": "2", "d/e/3": "3"},
           after={}, program=real("mv")),
-    shell("mv-in", "mkdir $O/d; echo new >$O/d/1; mv $O/d $D/d", create("d"), create("d/1"), after=FILE | {"d": FOLDER, "d/1": "new\n"},
+    shell("mv-in", "mkdir $O/d; echo new >$O/d/1; mv $O/d $D/d", create("d"), create("d/1", hidden=True), after=FILE | {"d": FOLDER, "d/1": "new\n"},
           program=real("mv")),
     shell("mv-within", "mv $D/d $D/e", rename("d", "e", entries=2), before={"d/1": "1", "d/2": "2"},
           after={"e": FOLDER, "e/1": "1", "e/2": "2"}, program=real("mv")),
     shell("inherited", "exec 3<>$D/file; sed s/old/new/ >&3 <<<old; exec 3>&-", program=real("sed")),
     shell("replaced-itself", "sh -c 'echo new >$0; exec sleep 0.2' $D/file", program=f"{SHELL}(-c)", other_program=real("sleep")),
     tool("given", "ask-for-it app-daemon $D/file new"),
+    shell("became-root", "sh -c 'echo new >$0; exec sudo sleep 0.3' $D/file", program=f"{SHELL}(-c)", other_program=real("sudo")),
     tool("put-back", "put-back $D/file new", after=FILE),
 )
 
@@ -417,7 +424,7 @@ def begin_and_let_go(way, outlive):
     def does(host, act, folders):
         begin(way, outlive)(host, act, folders)
         if outlive:
-            wait_for("the login to have ended", lambda: not host.logins(act.who.login))
+            time.sleep(0.5)  # sshd is gone a moment after its client
         let_go(host, act, folders)
     return does
 
@@ -432,8 +439,9 @@ PERSONS = (
     shell("root-alice", "echo new >$D/file", who=ROOT_BY_ALICE),
     Act("web-shell", by_request("command"), WEB, f"{SHELL}(-c)", WRITE, FILE, NEW),
     Act("web-upload", by_request("upload"), WEB, real(PHP), WRITE, FILE, NEW),
-    Act("scp", by_copy("scp", "-q", "{source}", "{target}"), ALICE, SFTP_SERVER, WRITE, FILE, NEW),
-    Act("console", at_the_console, BOB_AT_THE_CONSOLE, BASH, WRITE, FILE, NEW),
+    Act("scp", by_copy("scp", "-q", "{source}", "{target}"), ALICE, SFTP_SERVER, WRITE, FILE, NEW,
+        other_program=f"{BASH}(-c)"),
+    Act("console", at_the_console, BOB_AT_THE_CONSOLE, f"{BASH}(stdin)", WRITE, FILE, NEW),
     Act("left-behind", begin_and_let_go("leave", outlive=True), ALICE_WHO_LEFT, FILEACT, WRITE, FILE, NEW),
     Act("held-long", begin_and_let_go("hold", outlive=False), ALICE, FILEACT, WRITE, FILE, NEW),
     Act("held-before", let_go, ALICE, FILEACT, WRITE, FILE, NEW, prepare=begin("hold", outlive=False)),
@@ -441,8 +449,9 @@ PERSONS = (
     Act("engine", by_daemon, ENGINE, f"{PYTHON}(#!/usr/local/bin/engine)", WRITE, FILE, NEW),
 )
 
-# What chef may do, all that a declared change does, and what is gone before anybody could look.
+# What chef may do, all that a declared change does, what is gone before anybody could look, and what the kernel tells nobody.
 EXCUSED = (
+    shell("chattr", "sudo chattr +i $D/file", after=FILE, who=ALICE_AS_ROOT, excused=True),
     tool("flash", "flash $D/other new", after=FILE, excused=True),
     shell("chef-ssh", "echo new >$D/file", who=CHEF, excused=True),
     shell("chef-change", "sudo sombrero change begin --id deploy-1 --state {STATE} -- sudo -u chef sh -c \"echo new >$D/file\""
@@ -491,7 +500,7 @@ UNTIED = (
     tool("handed-over", "hand-over app-daemon $D/file new", who=APP_DAEMON, asked_by=ALICE, excused=True),
     Act("borrowed-hands", by_cron, CHEFS_JOB, f"{SHELL}(#!/usr/local/bin/chefs-own.sh)", WRITE, FILE, NEW, excused=True,
         prepare=rewrite_what_chef_runs),
-    Act("from-elsewhere", from_elsewhere, NOBODY, "", WRITE, FILE, NEW),
+    Act("from-elsewhere", from_elsewhere, THE_MACHINE, "", WRITE, FILE, NEW),
 )
 
 # Told only by the next look: at the next start, or every ten minutes.
@@ -535,15 +544,26 @@ if (isset($_GET["command"])) system("echo new >" . $_GET["command"]);
 if (isset($_GET["upload"])) file_put_contents($_GET["upload"], "new\\n");
 """
 
-# Started at boot by the host's init. Cron waits until it is asked for: it runs what is due at its start, then.
-SCRIPT = """#!/bin/sh
+# Started at boot by the host's init.
+FIRST_SCRIPT = """#!/bin/sh
 touch /var/log/auth.log
 start-stop-daemon --start --quiet --exec /bin/busybox -- syslogd -O /var/log/auth.log
-start-stop-daemon --start --quiet --background --chuid chef --umask 002 --exec /usr/local/bin/app-daemon
-start-stop-daemon --start --quiet --background --exec /usr/local/bin/engine
 setsid sh -c 'while :; do /sbin/agetty console linux; done' </dev/null >/dev/null 2>&1 &
-setsid sh -c 'while [ ! -e /run/cron.go ]; do sleep 0.1; done; exec /etc/init.d/cron start' </dev/null >/dev/null 2>&1 &
 """
+# The services wait until somebody watches: without systemd it takes that to know them for services. Cron waits until it is
+# asked for: what is due at its start it runs then.
+SERVICES_SCRIPT = """#!/bin/sh
+services() {
+    while [ ! -e /run/services.go ]; do sleep 0.02; done
+    start-stop-daemon --start --quiet --background --chuid chef --umask 002 --exec /usr/local/bin/app-daemon
+    start-stop-daemon --start --quiet --background --exec /usr/local/bin/engine
+    for service in %s; do /etc/init.d/$service start; done
+    touch /run/services.done
+    while [ ! -e /run/cron.go ]; do sleep 0.1; done
+    /etc/init.d/cron start
+}
+services </dev/null >/dev/null 2>&1 &
+""" % f"nginx {PHP_SCRIPT}"
 
 
 class AppHost(FakeHost):
@@ -584,9 +604,10 @@ class AppHost(FakeHost):
         for folder in self.path("/etc/php").glob("*/fpm/pool.d"):
             (folder / "www.conf").write_text(POOL)
         self.write("/srv/www/shell.php", WEB_SHELL)
-        self.write("/etc/init.d/acts", SCRIPT, 0o755)
+        self.write("/etc/init.d/first", FIRST_SCRIPT, 0o755)
+        self.write("/etc/init.d/services", SERVICES_SCRIPT, 0o755)
         if self.init == PLAIN:
-            self.start_scripts("acts", "ssh", "nginx", PHP_SCRIPT)
+            self.start_scripts("first", "ssh", "services")
         else:
             self.enable("ssh.service")
 
@@ -613,6 +634,12 @@ class AppHost(FakeHost):
         super().boot(seconds)
         self.wait_for_ssh("alice")
 
+    def start_services(self):
+        """Once somebody watches."""
+        if self.init == PLAIN:
+            self.write("/run/services.go", "")
+            wait_for("the services", self.path("/run/services.done").exists)
+
     def fingerprints(self):
         """What ssh calls each person's key."""
         return {name: self.run("ssh-keygen", "-l", "-f", f"{key}.pub").split()[1] for name, key in self.keys.items()}
@@ -621,11 +648,6 @@ class AppHost(FakeHost):
         """A login that stays."""
         self._logins.append(subprocess.Popen(self.ssh(user, script, key=key), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                              preexec_fn=end_with_parent))
-
-    def logins(self, user):
-        """The sshd of each login of that account."""
-        found = self.run(*self.enter("pgrep", "-a", "-f", f"^sshd: {user}"), check=False)
-        return found.splitlines()
 
     def close(self):
         for login in self._logins:
@@ -643,6 +665,7 @@ class FileWatch(Watching):
         policy = host.folder / "policy.yml"
         policy.write_text(POLICY)
         super().__init__(host.cgroup, "-p", str(policy), "--state", str(host.state))
+        host.start_services()
 
     def findings(self):
         """What it printed until now."""
