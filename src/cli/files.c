@@ -256,11 +256,29 @@ static bool is_asked_for(const struct files_watch *files)
 	return files->policy_path || files->pattern_count || files->state_directory;
 }
 
+static void pass_on_session(const struct change_origin *origin, struct source *source)
+{
+	struct sensor_change_session session = { .value = origin->value };
+
+	if (source->change_session_count == SOURCE_LIST_MAX)
+		return;
+	if (origin->origin == ORIGIN_KEY)
+		session.by = CHANGE_BY_KEY;
+	else if (origin->origin == ORIGIN_CERTIFICATE)
+		session.by = CHANGE_BY_CERTIFICATE;
+	else if (origin->origin == ORIGIN_USER)
+		session.by = CHANGE_BY_USER;
+	else
+		return;
+	source->change_session[source->change_session_count++] = session;
+}
+
 static void pass_on_changes(const struct policy *policy, struct source *source)
 {
 	for (size_t i = 0; i < policy->change_count; i++) {
 		if (policy->changes[i].origin == ORIGIN_UNIT && source->change_count < SOURCE_LIST_MAX)
 			source->change[source->change_count++] = policy->changes[i].value;
+		pass_on_session(&policy->changes[i], source);
 	}
 }
 

@@ -203,6 +203,8 @@ static int run_live(const struct source *source, struct source_result *result, s
 		.service_count = source->service_count,
 		.changes = source->change,
 		.change_count = source->change_count,
+		.change_sessions = source->change_session,
+		.change_session_count = source->change_session_count,
 		.existing = source->existing,
 		.files = source->files,
 	};

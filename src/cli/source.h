@@ -31,12 +31,14 @@ struct source {
 	size_t service_count;
 	const char *change[SOURCE_LIST_MAX];
 	size_t change_count;
+	struct sensor_change_session change_session[SOURCE_LIST_MAX];
+	size_t change_session_count;
 	long long for_ms; /* 0: until it ends by itself or is interrupted */
 	char **command;   /* NULL: none */
 
 	const struct file_watch *files; /* NULL: none are watched */
 	bool existing;                  /* report the state at start */
-	const char *purpose; /* in the name of the command's cgroup: "learn" */
+	const char *purpose;            /* in the name of the command's cgroup: "learn" */
 	event_sink sink;
 	void *owner;
 	/* Called when everything is attached, and then about once a second. */

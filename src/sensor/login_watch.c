@@ -55,11 +55,16 @@ struct failure {
 	struct authlog_entry entry;
 };
 
+struct change_session {
+	int by;
+	char *value; /* owned */
+};
+
 struct login_watch {
 	char *auth_log; /* owned; NULL: what there is */
 	bool is_off;
-	char **change_keys; /* owned */
-	size_t change_key_count;
+	struct change_session *change; /* owned */
+	size_t change_count;
 	struct authlog_source *source;
 	uint64_t begin_ns, next_look_ns, next_tick_ns, now_ns;
 	struct connection connection[CONNECTIONS_MAX];
@@ -81,19 +86,20 @@ static uint64_t boot_ns(void)
 static int copy_options(struct login_watch *watch, const struct sensor_options *options)
 {
 	watch->is_off = options->harness || (options->auth_log && !strcmp(options->auth_log, "none"));
-	watch->change_keys = calloc(options->change_key_count + 1, sizeof(*watch->change_keys));
-	if (!watch->change_keys)
+	watch->change = calloc(options->change_session_count + 1, sizeof(*watch->change));
+	if (!watch->change)
 		return -1;
 	if (options->auth_log && strcmp(options->auth_log, "auto") != 0) {
 		watch->auth_log = strdup(options->auth_log);
 		if (!watch->auth_log)
 			return -1;
 	}
-	for (size_t i = 0; i < options->change_key_count; i++) {
-		watch->change_keys[i] = strdup(options->change_keys[i]);
-		if (!watch->change_keys[i])
+	for (size_t i = 0; i < options->change_session_count; i++) {
+		watch->change[i].by = options->change_sessions[i].by;
+		watch->change[i].value = strdup(options->change_sessions[i].value);
+		if (!watch->change[i].value)
 			return -1;
-		watch->change_key_count++;
+		watch->change_count++;
 	}
 	return 0;
 }
@@ -118,9 +124,9 @@ void login_watch_free(struct login_watch *watch)
 	if (!watch)
 		return;
 	authlog_source_close(watch->source);
-	for (size_t i = 0; i < watch->change_key_count; i++)
-		free(watch->change_keys[i]);
-	free(watch->change_keys);
+	for (size_t i = 0; i < watch->change_count; i++)
+		free(watch->change[i].value);
+	free(watch->change);
 	free(watch->auth_log);
 	free(watch);
 }
@@ -264,15 +270,15 @@ static void on_accepted(struct sensor *sensor, const struct authlog_entry *entry
 
 static bool is_change(const struct login_watch *watch, const struct login *login)
 {
-	for (size_t i = 0; i < watch->change_key_count; i++) {
-		const char *origin = watch->change_keys[i];
+	for (size_t i = 0; i < watch->change_count; i++) {
+		const struct change_session *change = &watch->change[i];
 
-		if (!strncmp(origin, "key=", 4) && login->key[0] && !strcmp(origin + 4, login->key))
+		if (change->by == CHANGE_BY_KEY && login->key[0] && !strcmp(change->value, login->key))
 			return true;
-		if (!strncmp(origin, "certificate=", 12) && login->certificate[0] &&
-		    contexts_fits(login->certificate, origin + 12))
+		if (change->by == CHANGE_BY_CERTIFICATE && login->certificate[0] &&
+		    contexts_fits(login->certificate, change->value))
 			return true;
-		if (!strncmp(origin, "user=", 5) && !strcmp(origin + 5, login->user))
+		if (change->by == CHANGE_BY_USER && !strcmp(change->value, login->user))
 			return true;
 	}
 	return false;

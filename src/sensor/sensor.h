@@ -30,6 +30,16 @@ struct file_watch {
 	bool (*wants_text)(void *owner, const char *path);  /* is its text kept, so that a difference can be shown? */
 };
 
+/* By what a session is a change. */
+struct sensor_change_session {
+	enum {
+		CHANGE_BY_KEY,         /* "SHA256:…" */
+		CHANGE_BY_CERTIFICATE, /* a pattern of its id; "*" is any text */
+		CHANGE_BY_USER,        /* the account that logged in */
+	} by;
+	const char *value;
+};
+
 struct sensor_options {
 	/* Directories in the cgroup2 tree whose subtrees are watched; none: the whole host. Borrowed until sensor_open returns. */
 	const char *const *cgroups;
@@ -46,9 +56,9 @@ struct sensor_options {
 	const struct file_watch *files;
 	/* Where logins are logged: "journal", a file, "none", or NULL for what there is. With `harness` it is never read. */
 	const char *auth_log;
-	/* Sessions that are changes, by who logged in: "key=SHA256:…", "certificate=PATTERN" ("*" is any text), "user=NAME". */
-	const char *const *change_keys;
-	size_t change_key_count;
+	/* Sessions that are changes, by who logged in. Borrowed as above. */
+	const struct sensor_change_session *change_sessions;
+	size_t change_session_count;
 	/* Report what was there before as events with EVENT_FLAG_EXISTING: processes in scope, and what they listen on. */
 	bool existing;
 };
