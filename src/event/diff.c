@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -291,30 +292,28 @@ static void print_both(struct printer *printer, const struct line *before, const
 		print(printer, " ", "***", 3, tail_of(after));
 }
 
-static void print_range(struct buffer *out, char sign, size_t start, size_t count)
-{
-	/* As in diff(1): counted from 1, of nothing the line before it. */
-	buffer_printf(out, "%c%zu", sign, start + (count > 0));
-	if (count != 1)
-		buffer_printf(out, ",%zu", count);
-}
-
 /* Lines of both texts, from `before` and `after` on. */
 struct span {
 	size_t before, before_count, after, after_count;
 };
 
+/* "3,2", as in diff(1): counted from 1, of nothing the line before it. */
+static void format_range(char out[48], size_t start, size_t count)
+{
+	if (count == 1)
+		(void)snprintf(out, 48, "%zu", start + 1);
+	else
+		(void)snprintf(out, 48, "%zu,%zu", start + (count > 0), count);
+}
+
 static void print_header(struct printer *printer, const struct span *span)
 {
-	struct buffer header = BUFFER_INIT(128);
+	char before[48], after[48], header[128];
 
-	buffer_text(&header, "@@ ");
-	print_range(&header, '-', span->before, span->before_count);
-	buffer_byte(&header, ' ');
-	print_range(&header, '+', span->after, span->after_count);
-	buffer_text(&header, " @@");
-	print(printer, "", buffer_string(&header), header.size, "");
-	buffer_free(&header);
+	format_range(before, span->before, span->before_count);
+	format_range(after, span->after, span->after_count);
+	(void)snprintf(header, sizeof(header), "@@ -%s +%s @@", before, after);
+	print(printer, "", header, strlen(header), "");
 }
 
 /* The next lines that went or came from *at on; false if there are none. *at is left behind them. */
@@ -388,12 +387,11 @@ static void print_hunks(struct printer *printer)
 static void print_replaced(struct printer *printer, const struct middle *middle)
 {
 	const struct span span = { middle->start, middle->before_count, middle->start, middle->after_count };
-	struct buffer line = BUFFER_INIT(128);
+	char line[128];
 
 	print_header(printer, &span);
-	buffer_printf(&line, "replaced: %zu lines by %zu", middle->before_count, middle->after_count);
-	print(printer, "", buffer_string(&line), line.size, "");
-	buffer_free(&line);
+	(void)snprintf(line, sizeof(line), "replaced: %zu lines by %zu", middle->before_count, middle->after_count);
+	print(printer, "", line, strlen(line), "");
 }
 
 /* ---- the whole ---- */
