@@ -17,6 +17,7 @@ struct command {
 };
 
 extern const struct command command_learn, command_watch, command_status, command_host;
+extern const struct command command_sessions, command_change, command_off;
 
 /*
  * A line on standard error, after "sombrero: ", and one on standard output. What would move a terminal becomes a question mark:

@@ -9,7 +9,8 @@
 
 #include "cli/command.h"
 
-static const struct command *const commands[] = { &command_learn, &command_watch, &command_host, &command_status };
+static const struct command *const commands[] = { &command_learn,    &command_watch,  &command_host, &command_status,
+						  &command_sessions, &command_change, &command_off };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

@@ -32,6 +32,7 @@ struct change {
 	struct record record;
 	bool begun; /* by the command */
 	bool of_session;
+	bool has_login; /* it is known whose session it is in */
 	bool other_boot;
 	uint64_t begin_ns, end_ns, unwatched_ns;
 	int status;
@@ -174,6 +175,7 @@ static int insert(struct state *state, const char *id, const struct event *event
 	change->id = strdup(id);
 	change->run = run;
 	change->begun = change->other_boot = false;
+	change->has_login = *event->login != '\0';
 	change->begin_ns = event->time_ns;
 	change->end_ns = change->unwatched_ns = 0;
 	change->status = -1;
@@ -203,6 +205,7 @@ static int load(struct state *state, sqlite3_stmt *statement, struct change *cha
 	change->status = (int)sql_column_number(statement, COLUMN_STATUS);
 	change->pid = (uint32_t)sql_column_number(statement, COLUMN_PID);
 	change->start_ns = sql_column_number(statement, COLUMN_START);
+	change->has_login = *sql_column_text(statement, COLUMN_LOGIN) != '\0';
 	number = sql_column_number(statement, COLUMN_RECORD);
 	sql_done(statement);
 	if (!change->id)
@@ -295,13 +298,25 @@ static bool is_start(const struct event *event)
 	return event->kind == EVENT_EXEC || event->kind == EVENT_LISTEN || event->kind == EVENT_CONTEXT;
 }
 
+/* In whose session it is done, from the first event that says so. */
+static int note_who(struct state *state, struct change *change, const struct event *event)
+{
+	if (change->has_login || !*event->login || is_of_service(event))
+		return 0;
+	change->has_login = true;
+	return sql_run(state, SQL_CHANGE_WHO, sql_text(change->id), sql_number(change->run), sql_text(event->person),
+		       sql_text(event->login));
+}
+
 static int record_into(struct state *state, struct change *change, const struct event *event)
 {
 	int status;
 
 	if (is_of_service(event) && change->end_ns && event->time_ns > change->end_ns + SERVICE_NS)
 		return 0;
-	status = follow(change, event);
+	status = note_who(state, change, event);
+	if (!status)
+		status = follow(change, event);
 	return status ? status : record_event(state, &change->record, event, event->flags & EVENT_FLAG_ORPHAN);
 }
 
@@ -540,15 +555,13 @@ int state_change_find(struct state *state, const char *id, uint64_t run, state_c
 	return status;
 }
 
+/* By a statement of its own: who visits a change asks for its events. */
 int state_change_events(struct state *state, const char *id, uint64_t run, state_line_visitor visit, void *to)
 {
-	sqlite3_stmt *statement = sql_start(state, SQL_CHANGE_FIND, sql_text(id), sql_number(run));
-	int status = sql_step(state, statement);
-	uint64_t number;
+	uint64_t number = 0;
+	int status = sql_get_number(state, SQL_CHANGE_RECORD, SQL_VALUES(sql_text(id), sql_number(run)), &number);
 
-	if (status <= 0)
-		return status ? status : not_there(state, id, run);
-	number = sql_column_number(statement, COLUMN_RECORD);
-	sql_done(statement);
-	return record_each(state, number, visit, to);
+	if (!status && !number)
+		return not_there(state, id, run);
+	return status ? status : record_each(state, number, visit, to);
 }

@@ -158,6 +158,11 @@ const char *const sql_text_of[SQL_STATEMENT_COUNT] = {
 	[SQL_CHANGE_END] = "UPDATE change SET end = ?3, last = max(last, ?3), status = ?4 WHERE id = ?1 AND run = ?2",
 	[SQL_CHANGE_EACH] = CHANGE_COLUMNS "ORDER BY begin DESC, id, run DESC",
 	[SQL_CHANGE_FIND] = CHANGE_COLUMNS "WHERE id = ?1 AND (?2 = 0 OR run = ?2) ORDER BY run DESC LIMIT 1",
+	[SQL_CHANGE_RECORD] =
+		"SELECT record FROM change WHERE id = ?1 AND (?2 = 0 OR run = ?2) ORDER BY run DESC LIMIT 1",
+	/* Who the sensor saw at work knows better than who asked. */
+	[SQL_CHANGE_WHO] = "UPDATE change SET person = iif(?3 = '', person, ?3), login = ?4 WHERE id = ?1 AND run = ?2 "
+			   "AND login = ''",
 	[SQL_CHANGE_FORGET] = "DELETE FROM change WHERE id = ? AND run = ?",
 
 	/* ?1 the boot, ?2 seen last before then: what goes first. Run 0 is a session. */

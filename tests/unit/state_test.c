@@ -919,15 +919,29 @@ static void record(struct state *opened, struct event event)
 
 /* The last session or change that was visited, its strings copied. */
 struct seen {
+	struct state *opened;
 	struct state_session session;
 	struct state_change change;
 	char id[64], person[64], address[64], key[64], tty[16], origin[16], order[512];
 	unsigned count;
 };
 
+static int ignore_line(void *to, const char *line, size_t size, bool orphan)
+{
+	(void)to;
+	(void)line;
+	(void)size;
+	(void)orphan;
+	return 0;
+}
+
+/* Whoever visits a session may ask for its events meanwhile. */
 static int see_session(void *to, const struct state_session *session)
 {
 	struct seen *seen = to;
+
+	if (seen->opened)
+		assert_int_equal(state_session_events(seen->opened, session->id, ignore_line, NULL), 0);
 
 	seen->session = *session;
 	seen->count++;
@@ -943,7 +957,7 @@ static int see_session(void *to, const struct state_session *session)
 
 static struct seen find_session(struct state *opened, const char *id)
 {
-	struct seen seen = { .count = 0 };
+	struct seen seen = { .opened = opened };
 
 	if (state_session_find(opened, id, see_session, &seen))
 		fail_msg("%s", state_error(opened));
@@ -1317,9 +1331,13 @@ static void of_failed_logins_the_oldest_goes_and_is_counted(void **unused)
 
 /* Changes */
 
+/* Whoever visits a change may ask for its events meanwhile. */
 static int see_change(void *to, const struct state_change *change)
 {
 	struct seen *seen = to;
+
+	if (seen->opened)
+		assert_int_equal(state_change_events(seen->opened, change->id, change->run, ignore_line, NULL), 0);
 
 	seen->change = *change;
 	seen->count++;
@@ -1332,7 +1350,7 @@ static int see_change(void *to, const struct state_change *change)
 
 static struct seen find_change(struct state *opened, const char *id, uint64_t run)
 {
-	struct seen seen = { .count = 0 };
+	struct seen seen = { .opened = opened };
 
 	if (state_change_find(opened, id, run, see_change, &seen))
 		fail_msg("%s", state_error(opened));
@@ -1426,6 +1444,25 @@ static void the_same_id_may_run_again_and_each_run_keeps_its_own(void **unused)
 	assert_int_equal(find_change(watch, "42", 0).change.end, STATE_OPEN);
 	state_close(command);
 	state_close(watch);
+}
+
+static void a_declared_change_is_whose_session_it_is_done_in(void **unused)
+{
+	struct state *opened = open_state(STATE_WATCH);
+	struct event event;
+
+	(void)unused;
+	(void)begin_change(opened, "42");
+	event = make_act(EVENT_EXEC, now_seconds() + 1, "42", 10);
+	event.login = "a000000000000000";
+	event.person = "SHA256:of-alice";
+	record(opened, event);
+	event.login = "b000000000000000";
+	event.person = "SHA256:of-bob";
+	record(opened, event);
+	commit(opened);
+	assert_string_equal(find_change(opened, "42", 0).person, "SHA256:of-alice");
+	state_close(opened);
 }
 
 static void a_declared_change_whose_command_was_killed_is_not_open(void **unused)
@@ -2025,6 +2062,7 @@ int main(void)
 		TEST(of_failed_logins_the_oldest_goes_and_is_counted),
 		TEST(a_declared_change_is_a_run_with_what_was_done_in_it),
 		TEST(the_same_id_may_run_again_and_each_run_keeps_its_own),
+		TEST(a_declared_change_is_whose_session_it_is_done_in),
 		TEST(a_declared_change_whose_command_was_killed_is_not_open),
 		TEST(a_units_run_lasts_as_long_as_its_processes),
 		TEST(a_units_run_that_a_new_watch_finds_goes_on),
