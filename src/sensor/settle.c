@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/fanotify.h>
 
-#include "base/escape.h"
+#include "event/diff.h"
 #include "sensor/files_priv.h"
 #include "sensor/login_priv.h"
 
@@ -151,6 +151,25 @@ static void describe(struct files *files, const struct touch *touch, enum event_
 		event->flags |= EVENT_FLAG_ACTOR_UNCERTAIN;
 }
 
+/* What changed in a text whose differences are wanted: `files->text` has it as it is now. */
+static const char *difference(struct files *files, enum event_kind kind, const struct net *net)
+{
+	const struct baseline *baseline = files->watch->baseline;
+	const char *before = NULL;
+	size_t size = 0;
+
+	buffer_clear(&files->diff);
+	if ((kind != EVENT_WRITE && kind != EVENT_CREATE) || net->now.type != FILE_REGULAR ||
+	    net->now.size > BASELINE_TEXT_MAX ||
+	    !files->watch->wants_text(files->watch->owner, place_inside(net->path)))
+		return "";
+	/* One that was there and whose text is not known was too large. */
+	if (net->was && net->before.size && baseline->find_text(baseline->owner, net->path, &before, &size) != 1)
+		return "";
+	(void)diff_text(before, size, buffer_string(&files->text), files->text.size, &files->diff);
+	return buffer_string(&files->diff);
+}
+
 static void emit(struct files *files, struct touch *touch, enum event_kind kind, const struct net *net,
 		 const char *path_before, uint64_t entries)
 {
@@ -167,6 +186,7 @@ static void emit(struct files *files, struct touch *touch, enum event_kind kind,
 	event.path_before = place_inside(path_before);
 	event.file_container = place_container(net->path, container);
 	event.entries = entries;
+	event.diff = difference(files, kind, net);
 	if (net->is)
 		fill_state(files->sensor, &net->now, hash, &event.file);
 	if (net->was)
