@@ -12,7 +12,7 @@
 static const char *const kind_names[BEHAVIOUR_KIND_COUNT] = {
 	[BEHAVIOUR_ACCEPT] = "accept",       [BEHAVIOUR_CONNECT] = "connect", [BEHAVIOUR_EXEC] = "exec",
 	[BEHAVIOUR_LISTEN] = "listen",       [BEHAVIOUR_OWNER] = "owner",     [BEHAVIOUR_RAW] = "raw",
-	[BEHAVIOUR_PRIVILEGE] = "privilege",
+	[BEHAVIOUR_PRIVILEGE] = "privilege", [BEHAVIOUR_WRITE] = "write",
 };
 
 const char *behaviour_kind_name(enum behaviour_kind kind)
@@ -241,6 +241,34 @@ static void add_owner(struct behaviours *out, const struct behaviour *common, co
 		buffer_text(&object, gain == GAIN_GROUP ? "group" : "capabilities");
 }
 
+/* ---- files ---- */
+
+/* As long as the longest path, with each byte escaped. */
+#define ESCAPED_PATH_MAX (4 * 4095 + 1)
+
+/* Out of line for the same reason. Parentheses are escaped as in programs, since no star goes past one. */
+__attribute__((noinline)) static void write_path(const char *path, char *out)
+{
+	char escaped[ESCAPED_PATH_MAX];
+	struct buffer buffer = grammar_fixed(escaped, sizeof(escaped));
+
+	escape_append(&buffer, path, strnlen(path, ESCAPED_PATH_MAX / 4), " ()*");
+	normalise_path(escaped, out, BEHAVIOUR_OBJECT_MAX);
+}
+
+static void add_write(struct behaviours *out, const struct behaviour *common, const char *path)
+{
+	unsigned count = out->count;
+
+	if (path[0] != '/')
+		return;
+	(void)add(out, common, BEHAVIOUR_WRITE);
+	write_path(path, out->object[count]);
+	/* Renamed from one temporary name to another: both are the same line. */
+	if (count && strcmp(out->object[count - 1], out->object[count]) == 0)
+		out->count = count;
+}
+
 /* ---- by kind of event ---- */
 
 static bool has_behaviour(const struct event *event)
@@ -256,7 +284,7 @@ static bool has_behaviour(const struct event *event)
 	case EVENT_RAW:
 		return event->family == AF_INET || event->family == AF_INET6 || event->family == AF_PACKET;
 	default:
-		return false;
+		return event_is_file(event) && !(event->flags & EVENT_FLAG_FOUND);
 	}
 }
 
@@ -290,6 +318,10 @@ void behaviours_of(const struct event *event, const struct networks *networks, s
 	} else if (event->kind == EVENT_RAW) {
 		object = add(out, &common, BEHAVIOUR_RAW);
 		append_raw(&object, event);
+	} else if (event_is_file(event)) {
+		add_write(out, &common, event->path);
+		if (event->kind == EVENT_RENAME)
+			add_write(out, &common, event->path_before);
 	} else {
 		add_net(out, &common, event, networks);
 	}

@@ -16,6 +16,7 @@ enum behaviour_kind {
 	BEHAVIOUR_OWNER,     /* a user that the program runs as */
 	BEHAVIOUR_PRIVILEGE, /* what it gained without having it: a user, "capabilities", or "group" (set-gid) */
 	BEHAVIOUR_RAW,       /* ipv4 icmp; ipv6 icmp; packet */
+	BEHAVIOUR_WRITE,     /* a file that it changed in whatever way: its path */
 	BEHAVIOUR_KIND_COUNT,
 };
 
@@ -23,6 +24,12 @@ enum behaviour_kind {
 #define BEHAVIOUR_NAME_MAX    512
 #define BEHAVIOUR_OBJECT_MAX  512
 #define BEHAVIOUR_PROGRAM_MAX PROGRAM_TEXT_MAX
+
+/*
+ * The line of a context whose files were watched and who wrote none of them: write, any program, none. No event is that.
+ */
+#define BEHAVIOUR_ANY_PROGRAM   "**"
+#define BEHAVIOUR_WRITE_NOTHING "none"
 
 struct behaviour {
 	enum context_kind context_kind;
@@ -46,8 +53,8 @@ struct behaviours {
 };
 
 /*
- * What `event` is as behaviours: none for exit, loss, context, and for contexts that are never modelled (session,
- * change, harness, unknown). Strings point into `out`. Whatever the event's strings hold, what comes out is good for
+ * What `event` is as behaviours: none for exit, loss, context, what was only found (EVENT_FLAG_FOUND: nobody saw who
+ * did it), and for contexts that are never modelled (session, change, harness, unknown). A rename is two. Strings point into `out`. Whatever the event's strings hold, what comes out is good for
  * model_add(): text that is too long is cut, bytes that a model's text can't hold are escaped, and a `*` that a
  * program put into its name is escaped too, so that a learned name is never a pattern. Allocates nothing.
  */

@@ -242,6 +242,20 @@ static const char *raw_protocol_rule(struct word word, struct word before)
 	return number >= 0 && number <= 255 ? NULL : "icmp or a protocol's number (0 to 255)";
 }
 
+static const char *path_rule(struct word word, struct word before)
+{
+	(void)before;
+	if (!word.size || (word.text[0] != '/' && !word_is(word, BEHAVIOUR_WRITE_NOTHING)))
+		return "an absolute path or 'none'";
+	return NULL;
+}
+
+/* Any text, in which a star is one among others, or a path. */
+static bool is_free(word_rule rule)
+{
+	return rule == user_rule || rule == privilege_rule || rule == path_rule;
+}
+
 static const word_rule object_rules[BEHAVIOUR_KIND_COUNT][GRAMMAR_OBJECT_WORDS_MAX] = {
 	[BEHAVIOUR_ACCEPT] = { protocol_rule, local_port_rule, network_rule },
 	[BEHAVIOUR_CONNECT] = { protocol_rule, remote_port_rule, network_rule },
@@ -249,6 +263,7 @@ static const word_rule object_rules[BEHAVIOUR_KIND_COUNT][GRAMMAR_OBJECT_WORDS_M
 	[BEHAVIOUR_OWNER] = { user_rule },
 	[BEHAVIOUR_PRIVILEGE] = { privilege_rule },
 	[BEHAVIOUR_RAW] = { raw_family_rule, raw_protocol_rule },
+	[BEHAVIOUR_WRITE] = { path_rule },
 };
 
 /* NULL, or what belongs at *at. */
@@ -258,7 +273,7 @@ static const char *object_word_fault(word_rule rule, struct word word, struct wo
 	const char *fault;
 
 	/* A pattern need only be well formed, but there must be a place for it. */
-	if (rule != user_rule && rule != privilege_rule && word.size && memchr(word.text, '*', word.size))
+	if (!is_free(rule) && word.size && memchr(word.text, '*', word.size))
 		fault = word_is(before, "packet") ? GRAMMAR_LINE_END : NULL;
 	else
 		fault = rule(word, before);
@@ -266,6 +281,11 @@ static const char *object_word_fault(word_rule rule, struct word word, struct wo
 		fault = "\\x23 for '#'";
 	if (!fault)
 		fault = pattern_fault(word.text, word.size, &inside);
+	for (size_t i = 0; i < word.size && rule == path_rule && !fault; i++) {
+		inside = i;
+		if (word.text[i] == '(' || word.text[i] == ')')
+			fault = "\\x28 for '(', \\x29 for ')'";
+	}
 	*at += inside;
 	return fault;
 }

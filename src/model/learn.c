@@ -8,9 +8,11 @@
 #include "base/hash.h"
 #include "base/table.h"
 
+/* So many more lines than there were after it was folded last are learned before it is folded again. */
+#define FOLD_AFTER 1024
+
 /* A behaviour without its context; strings in the same allocation. */
 struct waiting {
-	struct waiting *next;
 	enum behaviour_kind kind;
 	const char *program, *object;
 };
@@ -22,12 +24,16 @@ struct loose {
 	bool boot;  /* else a harness's */
 	bool ended; /* what a dead helper of the harness did is the first to go for want of room */
 	bool in_container;
-	struct waiting *first;
+	struct table waiting;
+	size_t fold_at; /* entries */
 };
 
 struct learner {
 	struct model *model;
 	const struct networks *networks;
+	struct model *seen; /* contexts that did something */
+	bool watches_files;
+	size_t fold_at; /* lines */
 	struct table loose;
 	struct learner_tally tally;
 	struct behaviours behaviours; /* large: not for the stack */
@@ -45,27 +51,52 @@ static uint64_t loose_hash(const struct loose *loose)
 	return hash_mix(loose->pid, loose->start_ns);
 }
 
+static bool same_waiting(const void *entry, const void *key)
+{
+	const struct waiting *one = entry;
+	const struct behaviour *other = key;
+
+	return one->kind == other->kind && !strcmp(one->program, other->program) && !strcmp(one->object, other->object);
+}
+
+static uint64_t waiting_hash(const struct behaviour *behaviour)
+{
+	return hash_mix(hash_mix(hash_text(behaviour->program), hash_text(behaviour->object)), behaviour->kind);
+}
+
 struct learner *learner_new(struct model *model, const struct networks *networks)
 {
 	struct learner *learner = calloc(1, sizeof(*learner));
 
 	if (!learner)
 		return NULL;
+	learner->seen = model_new();
+	if (!learner->seen) {
+		free(learner);
+		return NULL;
+	}
 	learner->model = model;
+	learner->fold_at = model_size(model) + FOLD_AFTER;
 	learner->networks = networks;
 	learner->loose = TABLE_INIT(same_process);
 	return learner;
 }
 
+static void forget_waiting(struct learner *learner, struct loose *loose)
+{
+	struct waiting *waiting;
+	size_t cursor = 0;
+
+	while ((waiting = table_next(&loose->waiting, &cursor)))
+		free(waiting);
+	learner->tally.waiting -= loose->waiting.count;
+	table_free(&loose->waiting);
+	loose->waiting = TABLE_INIT(same_waiting);
+}
+
 static void loose_free(struct learner *learner, struct loose *loose)
 {
-	while (loose->first) {
-		struct waiting *waiting = loose->first;
-
-		loose->first = waiting->next;
-		learner->tally.waiting--;
-		free(waiting);
-	}
+	forget_waiting(learner, loose);
 	free(loose);
 }
 
@@ -79,6 +110,7 @@ void learner_free(struct learner *learner)
 	while ((loose = table_next(&learner->loose, &cursor)))
 		loose_free(learner, loose);
 	table_free(&learner->loose);
+	model_free(learner->seen);
 	free(learner);
 }
 
@@ -101,6 +133,8 @@ static struct loose *loose_of(struct learner *learner, const struct event *event
 	loose->start_ns = event->start_ns;
 	loose->boot = event->context.kind == CONTEXT_BOOT;
 	loose->in_container = event->context.container[0];
+	loose->waiting = TABLE_INIT(same_waiting);
+	loose->fold_at = FOLD_AFTER;
 	if (table_insert(&learner->loose, loose_hash(loose), loose) < 0) {
 		free(loose);
 		return NULL;
@@ -108,23 +142,14 @@ static struct loose *loose_of(struct learner *learner, const struct event *event
 	return loose;
 }
 
-static bool waits_already(const struct loose *loose, const struct behaviour *behaviour)
-{
-	for (const struct waiting *waiting = loose->first; waiting; waiting = waiting->next) {
-		if (waiting->kind == behaviour->kind && !strcmp(waiting->program, behaviour->program) &&
-		    !strcmp(waiting->object, behaviour->object))
-			return true;
-	}
-	return false;
-}
-
 static int wait_for_context(struct learner *learner, struct loose *loose, const struct behaviour *behaviour)
 {
 	size_t program_size = strlen(behaviour->program) + 1, object_size = strlen(behaviour->object) + 1;
+	uint64_t hash = waiting_hash(behaviour);
 	struct waiting *waiting;
 	char *text;
 
-	if (waits_already(loose, behaviour))
+	if (table_find(&loose->waiting, hash, behaviour))
 		return 0;
 	waiting = malloc(sizeof(*waiting) + program_size + object_size);
 	if (!waiting)
@@ -133,10 +158,61 @@ static int wait_for_context(struct learner *learner, struct loose *loose, const 
 	waiting->kind = behaviour->kind;
 	waiting->program = memcpy(text, behaviour->program, program_size);
 	waiting->object = memcpy(text + program_size, behaviour->object, object_size);
-	waiting->next = loose->first;
-	loose->first = waiting;
+	if (table_insert(&loose->waiting, hash, waiting) < 0) {
+		free(waiting);
+		return -ENOMEM;
+	}
 	learner->tally.waiting++;
 	return 0;
+}
+
+/* Adds what a process did as done in `context`. */
+static int add_waiting(struct model *model, const struct loose *loose, const struct behaviour *context)
+{
+	const struct waiting *waiting;
+	size_t cursor = 0;
+	int status = 0;
+
+	while (status >= 0 && (waiting = table_next(&loose->waiting, &cursor))) {
+		struct behaviour behaviour = *context;
+
+		behaviour.kind = waiting->kind;
+		behaviour.program = waiting->program;
+		behaviour.object = waiting->object;
+		status = model_add(model, &behaviour, NULL);
+	}
+	return status < 0 ? status : 0;
+}
+
+struct folding {
+	struct learner *learner;
+	struct loose *loose;
+};
+
+static int wait_again(void *owner, struct model_entry *entry)
+{
+	struct folding *folding = owner;
+
+	return wait_for_context(folding->learner, folding->loose, &entry->behaviour);
+}
+
+/* What a process that writes many files did is folded while it waits. */
+static int fold_waiting(struct learner *learner, struct loose *loose)
+{
+	static const struct behaviour any = { .context_kind = CONTEXT_BOOT, .context_name = "" };
+	struct folding folding = { learner, loose };
+	struct model *folded = model_new();
+	int status = folded ? add_waiting(folded, loose, &any) : -ENOMEM;
+
+	if (!status)
+		status = model_fold(folded);
+	if (!status) {
+		forget_waiting(learner, loose);
+		status = model_each(folded, wait_again, &folding);
+	}
+	loose->fold_at = 2 * loose->waiting.count + FOLD_AFTER;
+	model_free(folded);
+	return status;
 }
 
 /* Forgets what ended processes of the harness did. */
@@ -193,23 +269,58 @@ static int hold(struct learner *learner, const struct event *event)
 		return -ENOMEM;
 	for (unsigned i = 0; i < learner->behaviours.count && !status; i++)
 		status = wait_for_context(learner, loose, &learner->behaviours.item[i]);
+	if (!status && loose->waiting.count > loose->fold_at)
+		status = fold_waiting(learner, loose);
+	return status;
+}
+
+/* The context did something, so that it is known, should it never write, that it doesn't. */
+static int note_context(struct learner *learner, const struct behaviour *sample)
+{
+	int status = model_has_context(learner->seen, sample) ? 0 : model_add(learner->seen, sample, NULL);
+
+	return status < 0 ? status : 0;
+}
+
+static int fold(struct learner *learner)
+{
+	int status = model_fold(learner->model);
+
+	learner->fold_at = 2 * model_size(learner->model) + FOLD_AFTER;
 	return status;
 }
 
 /* Learns what a process did as done in `context`. */
 static int file_as(struct learner *learner, const struct loose *loose, const struct behaviour *context)
 {
-	int status = 0;
+	struct behaviour sample = *context;
+	int status;
 
-	for (const struct waiting *waiting = loose->first; waiting && status >= 0; waiting = waiting->next) {
-		struct behaviour behaviour = *context;
+	if (!loose->waiting.count)
+		return 0;
+	sample.kind = BEHAVIOUR_EXEC;
+	sample.program = BEHAVIOUR_ANY_PROGRAM;
+	sample.object = "";
+	status = note_context(learner, &sample);
+	if (!status)
+		status = add_waiting(learner->model, loose, context);
+	if (!status && model_size(learner->model) > learner->fold_at)
+		status = fold(learner);
+	return status;
+}
 
-		behaviour.kind = waiting->kind;
-		behaviour.program = waiting->program;
-		behaviour.object = waiting->object;
-		status = model_add(learner->model, &behaviour, NULL);
-	}
-	return status < 0 ? status : 0;
+static int learn_behaviour(struct learner *learner, const struct behaviour *behaviour)
+{
+	struct model_entry *entry = NULL;
+	int status = model_add(learner->model, behaviour, &entry);
+
+	if (status < 0)
+		return status;
+	entry->count++;
+	status = note_context(learner, behaviour);
+	if (!status && model_size(learner->model) > learner->fold_at)
+		status = fold(learner);
+	return status;
 }
 
 static int settle(struct learner *learner, const struct event *event)
@@ -240,6 +351,7 @@ int learner_event(void *to, const struct event *event)
 	}
 	learner->tally.events++;
 	learner->tally.by_context[event->context.kind]++;
+	learner->watches_files = learner->watches_files || event_is_file(event);
 	if (event->kind == EVENT_CONTEXT)
 		return settle(learner, event);
 	if (event->kind == EVENT_EXIT)
@@ -247,13 +359,28 @@ int learner_event(void *to, const struct event *event)
 	if (is_loose(event))
 		return hold(learner, event);
 	behaviours_of(event, learner->networks, &learner->behaviours);
-	for (unsigned i = 0; i < learner->behaviours.count && status >= 0; i++) {
-		struct model_entry *entry = NULL;
+	for (unsigned i = 0; i < learner->behaviours.count && !status; i++)
+		status = learn_behaviour(learner, &learner->behaviours.item[i]);
+	return status;
+}
 
-		status = model_add(learner->model, &learner->behaviours.item[i], &entry);
-		if (entry)
-			entry->count++;
-	}
+void learner_watches_files(struct learner *learner)
+{
+	learner->watches_files = true;
+}
+
+/* A context that wrote nothing has a line that says so. */
+static int add_nothing(void *owner, const struct behaviour *sample)
+{
+	struct learner *learner = owner;
+	struct behaviour nothing = *sample;
+	int status = 0;
+
+	nothing.kind = BEHAVIOUR_WRITE;
+	nothing.program = BEHAVIOUR_ANY_PROGRAM;
+	nothing.object = BEHAVIOUR_WRITE_NOTHING;
+	if (!model_judges(learner->model, &nothing))
+		status = model_add(learner->model, &nothing, NULL);
 	return status < 0 ? status : 0;
 }
 
@@ -273,7 +400,9 @@ int learner_finish(struct learner *learner)
 		if (loose->boot)
 			status = file_as(learner, loose, &context);
 	}
-	return status;
+	if (!status && learner->watches_files)
+		status = model_each_context(learner->seen, add_nothing, learner);
+	return status ? status : model_fold(learner->model);
 }
 
 const struct learner_tally *learner_tally(const struct learner *learner)

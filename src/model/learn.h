@@ -33,7 +33,16 @@ void learner_free(struct learner *learner);
 /* An event_sink whose owner is the learner. 0 or -ENOMEM. */
 int learner_event(void *to, const struct event *event);
 
-/* No more events: what the boot did is learned as the boot's, what the harness did is forgotten. */
+/*
+ * Files are watched, so that a context which writes none is known not to, even if nobody wrote any. An event about a
+ * file says so, too.
+ */
+void learner_watches_files(struct learner *learner);
+
+/*
+ * No more events: what the boot did is learned as the boot's, what the harness did is forgotten. The model is folded
+ * (model_fold) now, and was before where it grew.
+ */
 int learner_finish(struct learner *learner);
 
 const struct learner_tally *learner_tally(const struct learner *learner);

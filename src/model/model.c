@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "base/table.h"
+#include "model/fold_priv.h"
 #include "model/grammar_priv.h"
 
 /* A line of the model; owned by it, and never moved, since callers keep its entry. */
@@ -21,13 +22,14 @@ struct line {
 	struct model_entry entry;
 	struct scope *scope;
 	struct line *next; /* the next pattern of the same scope and kind, in the order they were added */
+	bool folded;       /* it goes */
 	char text[];       /* what the entry's strings are: program and object */
 };
 
 /* A context that the model has lines for. */
 struct scope {
 	struct behaviour sample; /* only its context counts */
-	size_t lines;
+	size_t lines[BEHAVIOUR_KIND_COUNT];
 	struct line *patterns[BEHAVIOUR_KIND_COUNT], *last_pattern[BEHAVIOUR_KIND_COUNT];
 	char name[];
 };
@@ -36,6 +38,7 @@ struct model {
 	struct table scopes, lines;
 	struct line **order; /* owns the lines */
 	size_t count, capacity;
+	size_t writes; /* lines of that kind */
 	bool sorted;
 };
 
@@ -134,7 +137,21 @@ bool model_has_context(const struct model *model, const struct behaviour *behavi
 {
 	const struct scope *scope = table_find(&model->scopes, scope_hash(behaviour), behaviour);
 
-	return scope && scope->lines;
+	for (unsigned kind = 0; scope && kind < BEHAVIOUR_KIND_COUNT; kind++) {
+		if (scope->lines[kind])
+			return true;
+	}
+	return false;
+}
+
+bool model_judges(const struct model *model, const struct behaviour *behaviour)
+{
+	const struct scope *scope;
+
+	if (behaviour->kind != BEHAVIOUR_WRITE)
+		return true;
+	scope = table_find(&model->scopes, scope_hash(behaviour), behaviour);
+	return model_has_context(model, behaviour) ? scope->lines[BEHAVIOUR_WRITE] : model->writes;
 }
 
 /* ---- patterns ---- */
@@ -316,7 +333,8 @@ static struct line *add_line(struct model *model, struct scope *scope, const str
 		model->sorted && (!model->count || behaviour_compare(&model->order[model->count - 1]->entry.behaviour,
 								     &line->entry.behaviour) < 0);
 	model->order[model->count++] = line;
-	scope->lines++;
+	scope->lines[behaviour->kind]++;
+	model->writes += behaviour->kind == BEHAVIOUR_WRITE;
 	if (strchr(behaviour->program, '*') || strchr(behaviour->object, '*'))
 		link_pattern(line);
 	return line;
@@ -389,6 +407,143 @@ int model_each_context(struct model *model, int (*visit)(void *owner, const stru
 		if (!i || model->order[i]->scope != model->order[i - 1]->scope)
 			status = visit(owner, &model->order[i]->entry.behaviour);
 	}
+	return status;
+}
+
+/* ---- folding ---- */
+
+/* One that folding looks at: a path, without a star that crosses directories. */
+static bool is_foldable(const struct behaviour *behaviour)
+{
+	return behaviour->kind == BEHAVIOUR_WRITE && behaviour->object[0] == '/' && !strstr(behaviour->object, "**");
+}
+
+/* Copies the paths to be folded, in order. */
+static int copy_paths(struct model *model, struct fold_path *paths, size_t *count)
+{
+	for (size_t i = 0; i < model->count; i++) {
+		struct line *line = model->order[i];
+
+		if (!is_foldable(&line->entry.behaviour))
+			continue;
+		paths[*count].text = strdup(line->entry.behaviour.object);
+		if (!paths[*count].text)
+			return -ENOMEM;
+		paths[(*count)++].line = line;
+	}
+	return 0;
+}
+
+/* Each program's of each context for itself. */
+static void fold_each(struct fold_path *paths, size_t count)
+{
+	for (size_t from = 0, to; from < count; from = to) {
+		const struct line *first = paths[from].line, *other;
+
+		for (to = from + 1; to < count; to++) {
+			other = paths[to].line;
+			if (other->scope != first->scope ||
+			    strcmp(other->entry.behaviour.program, first->entry.behaviour.program) != 0)
+				break;
+		}
+		fold_paths(paths + from, to - from);
+	}
+}
+
+/* Adds what came of folding before anything goes, so that a failure loses nothing. */
+static int add_folded(struct model *model, const struct fold_path *paths, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct line *line = paths[i].line;
+		struct behaviour behaviour = line->entry.behaviour;
+		struct model_entry *entry;
+
+		if (strcmp(paths[i].text, behaviour.object) == 0)
+			continue;
+		behaviour.object = paths[i].text;
+		if (model_add(model, &behaviour, &entry) < 0)
+			return -ENOMEM;
+		entry->count += line->entry.count;
+		line->entry.count = 0;
+		line->folded = true;
+	}
+	return 0;
+}
+
+/* Who wrote something is not said to have written nothing. */
+static void forget_nothings(struct model *model)
+{
+	for (size_t i = 0; i < model->count; i++) {
+		struct line *line = model->order[i];
+
+		if (line->entry.behaviour.kind == BEHAVIOUR_WRITE && line->scope->lines[BEHAVIOUR_WRITE] > 1 &&
+		    strcmp(line->entry.behaviour.object, BEHAVIOUR_WRITE_NOTHING) == 0)
+			line->folded = true;
+	}
+}
+
+static void unlink_folded_patterns(struct scope *scope)
+{
+	struct line **link = &scope->patterns[BEHAVIOUR_WRITE], *last = NULL;
+
+	while (*link) {
+		if ((*link)->folded) {
+			*link = (*link)->next;
+		} else {
+			last = *link;
+			link = &last->next;
+		}
+	}
+	scope->last_pattern[BEHAVIOUR_WRITE] = last;
+}
+
+static void remove_folded(struct model *model)
+{
+	size_t cursor = 0, kept = 0;
+	struct scope *scope;
+
+	while ((scope = table_next(&model->scopes, &cursor)))
+		unlink_folded_patterns(scope);
+	for (size_t i = 0; i < model->count; i++) {
+		struct line *line = model->order[i];
+		struct line_key key = { line->scope, &line->entry.behaviour };
+
+		if (!line->folded) {
+			model->order[kept++] = line;
+			continue;
+		}
+		(void)table_remove(&model->lines, line_hash(scope_hash(key.behaviour), key.behaviour), &key);
+		line->scope->lines[BEHAVIOUR_WRITE]--;
+		model->writes--;
+		free(line);
+	}
+	model->count = kept;
+}
+
+int model_fold(struct model *model)
+{
+	struct fold_path *paths;
+	size_t count = 0;
+	int status;
+
+	if (!model->writes)
+		return 0;
+	paths = calloc(model->writes, sizeof(*paths));
+	if (!paths)
+		return -ENOMEM;
+	sort(model);
+	status = copy_paths(model, paths, &count);
+	if (!status) {
+		fold_each(paths, count);
+		status = add_folded(model, paths, count);
+	}
+	for (size_t i = 0; i < count; i++)
+		free(paths[i].text);
+	free(paths);
+	if (!status)
+		forget_nothings(model);
+	/* What failed half way has its lines as they were, and some that cover them. */
+	remove_folded(model);
 	return status;
 }
 

@@ -42,6 +42,25 @@ bool model_has_context(const struct model *model, const struct behaviour *behavi
  */
 struct model_entry *model_match(const struct model *model, const struct behaviour *behaviour);
 
+/*
+ * Does the model say what behaviours of this kind are like in this context? Of `write` it says so where files were
+ * watched while it was learned: the context has a line of that kind (it can be the one that says that it writes none),
+ * or the model has one somewhere and doesn't know the context. Of the other kinds always.
+ */
+bool model_judges(const struct model *model, const struct behaviour *behaviour);
+
+/*
+ * So many different names in one directory are written as they are; more become one `*`: docs/reference/model.md.
+ */
+#define MODEL_NAMES_MAX 50
+
+/*
+ * Folds the written paths of each program that are too many in one directory, and forgets what others cover. What
+ * comes of it depends on the set alone: folding parts of it before, or twice, changes nothing. Entries of `write`
+ * before it are no longer good; the counts of what was folded are added up. 0, or -ENOMEM: nothing is lost then.
+ */
+int model_fold(struct model *model);
+
 /* Adds all lines of `from`; counts stay as they are. 0 or -ENOMEM. */
 int model_merge(struct model *into, const struct model *from);
 

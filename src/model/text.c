@@ -253,7 +253,7 @@ static int read_kind(struct parser *parser, struct word word)
 			return 0;
 		}
 	}
-	return expected(parser, word, word.text, "accept, connect, exec, listen, owner, privilege or raw");
+	return expected(parser, word, word.text, "accept, connect, exec, listen, owner, privilege, raw or write");
 }
 
 static int read_program(struct parser *parser, struct word word)

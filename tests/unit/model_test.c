@@ -104,17 +104,19 @@ static const char canonical[] = "# sombrero model 1\n"
 				"  privilege  /usr/sbin/nginx  root\n"
 				"  raw      /usr/sbin/nginx  ipv4 icmp\n"
 				"  raw      /usr/sbin/nginx  packet\n"
+				"  write    /usr/sbin/nginx  /var/log/nginx/*.log\n"
 				"service web in container\n"
 				"  exec     /usr/bin/python3.11(/srv/app/app.py)\n"
 				"job logrotate\n"
-				"  exec     /usr/bin/gzip\n";
+				"  exec     /usr/bin/gzip\n"
+				"  write    **  none\n";
 
 static void canonical_text_is_printed_as_it_was_read(void **state)
 {
 	struct model *model = parse(canonical);
 
 	(void)state;
-	assert_int_equal(model_size(model), 10);
+	assert_int_equal(model_size(model), 12);
 	assert_prints(model, canonical);
 	model_free(model);
 }
@@ -127,10 +129,12 @@ static void blanks_order_comments_and_doubles_do_not_matter(void **state)
 				    "\n"
 				    "job   logrotate  # the daily one\n"
 				    " exec /usr/bin/gzip\n"
+				    "  write   **   none\n"
 				    "     exec      /usr/bin/gzip  # twice\n"
 				    "service web   in   container\n"
 				    "  exec /usr/bin/python3.11(/srv/app/app.py)\n"
 				    "service nginx\n"
+				    "  write /usr/sbin/nginx /var/log/nginx/*.log\n"
 				    "  raw /usr/sbin/nginx packet\n"
 				    "  raw /usr/sbin/nginx ipv4 icmp\n"
 				    "  exec /usr/sbin/nginx\n"
@@ -222,7 +226,7 @@ static const struct {
 	{ HEAD "  exec /x\n", "m:2:3: found a behaviour without a context, expected a line 'service NAME', "
 			      "'job NAME' or 'boot' before it" },
 	{ SERVICE "  execute /x\n",
-	  "m:3:3: found 'execute', expected accept, connect, exec, listen, owner, privilege or raw" },
+	  "m:3:3: found 'execute', expected accept, connect, exec, listen, owner, privilege, raw or write" },
 	{ SERVICE "  exec\n", "m:3:7: found the end of the line, expected a program" },
 	{ SERVICE "  exec  # none\n", "m:3:7: found the end of the line, expected a program" },
 	{ SERVICE "  exec x\n", "m:3:8: found 'x', expected a program: an absolute path, memfd:NAME or a pattern" },
@@ -274,6 +278,14 @@ static const struct {
 	{ SERVICE "  raw /x ipv6 58\n", "m:3:15: found '58', expected 'icmp' for that number" },
 	{ SERVICE "  raw /x packet 1\n", "m:3:17: found '1', expected the end of the line" },
 	{ SERVICE "  raw /x packet *\n", "m:3:17: found '*', expected the end of the line" },
+	{ SERVICE "  write /x\n", "m:3:11: found the end of the line, expected an absolute path or 'none'" },
+	{ SERVICE "  write /x srv/x\n", "m:3:12: found 'srv/x', expected an absolute path or 'none'" },
+	{ SERVICE "  write /x **\n", "m:3:12: found '**', expected an absolute path or 'none'" },
+	{ SERVICE "  write /x /a /b\n", "m:3:15: found '/b', expected the end of the line" },
+	{ SERVICE "  write /x /a***\n", "m:3:14: found '/a***', expected * or **" },
+	{ SERVICE "  write /x /a(b\n", "m:3:14: found '/a(b', expected \\x28 for '(', \\x29 for ')'" },
+	{ SERVICE "  write /x /a\\x2F\n",
+	  "m:3:14: found '/a\\x2F', expected \\\\ or \\xHH (in lower case, and only for what needs it)" },
 };
 
 static void every_error_says_where_and_what_was_expected(void **state)
@@ -316,6 +328,7 @@ static struct behaviour random_behaviour(void)
 	static const char *const programs[] = { "/bin/a", "/bin/b(-c)", "/srv/*/x", "/srv/**", "?", "memfd:x\\x20y" };
 	static const char *const net[] = { "tcp 443 internet", "udp ephemeral any", "47 0 x_y", "tcp * private" };
 	static const char *const users[] = { "root", "www-data", "uid:7", "a\\x20b" };
+	static const char *const paths[] = { "/var/log/*.log", "/srv/**", "/a#\\x20\\x28b", "none" };
 	static const char *const raws[] = { "packet", "ipv4 icmp", "ipv6 255", "*" };
 	struct behaviour behaviour = {
 		.context_kind = CONTEXT_BOOT + pick(3),
@@ -332,6 +345,8 @@ static struct behaviour random_behaviour(void)
 		behaviour.object = users[pick(LENGTH(users))];
 	if (behaviour.kind == BEHAVIOUR_RAW)
 		behaviour.object = raws[pick(LENGTH(raws))];
+	if (behaviour.kind == BEHAVIOUR_WRITE)
+		behaviour.object = paths[pick(LENGTH(paths))];
 	return behaviour;
 }
 
@@ -438,6 +453,9 @@ static void what_a_text_cannot_say_is_not_added(void **state)
 		behaviour_in(CONTEXT_JOB, "x", BEHAVIOUR_ACCEPT, "/x", "tcp  443 any"),
 		behaviour_in(CONTEXT_JOB, "x", BEHAVIOUR_ACCEPT, "/x", "tcp 443 any "),
 		behaviour_in(CONTEXT_JOB, "x", BEHAVIOUR_ACCEPT, "/x", " tcp 443 any"),
+		behaviour_in(CONTEXT_JOB, "x", BEHAVIOUR_WRITE, "/x", "/a b"),
+		behaviour_in(CONTEXT_JOB, "x", BEHAVIOUR_WRITE, "/x", "/a\nb"),
+		behaviour_in(CONTEXT_JOB, "x", BEHAVIOUR_WRITE, "/x", "nothing"),
 	};
 	struct model *model = model_new();
 
@@ -678,6 +696,311 @@ static void a_hostile_text_cannot_make_matching_slow(void **state)
 	buffer_byte(&pattern, 'b');
 	assert_false(program_matches(buffer_string(&pattern), text));
 	buffer_free(&pattern);
+}
+
+static void patterns_of_paths_cover_what_was_written(void **state)
+{
+	static const struct {
+		const char *pattern, *path;
+		bool covers;
+	} rows[] = {
+		{ "/var/log/nginx/*.log", "/var/log/nginx/access.log", true },
+		{ "/var/log/nginx/*.log", "/var/log/nginx/a\\x20\\x281\\x29.log", true },
+		{ "/var/log/nginx/*.log", "/var/log/nginx/shell.php", false },
+		{ "/var/log/nginx/*.log", "/var/log/nginx/old/access.log", false },
+		{ "/srv/**", "/srv/a/b/c", true },
+		{ "/srv/**", "/etc/passwd", false },
+		{ "/srv/\\x2a", "/srv/x", false },
+		{ "none", "/none", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct behaviour line = behaviour_in(CONTEXT_JOB, "x", BEHAVIOUR_WRITE, "/x", rows[i].pattern);
+		struct behaviour seen = behaviour_in(CONTEXT_JOB, "x", BEHAVIOUR_WRITE, "/x", rows[i].path);
+		struct model *model = model_new();
+
+		assert_int_equal(model_add(model, &line, NULL), 1);
+		if ((model_match(model, &seen) != NULL) != rows[i].covers)
+			fail_msg("%s and %s", rows[i].pattern, rows[i].path);
+		model_free(model);
+	}
+}
+
+static void writes_are_judged_where_the_model_says_what_is_written(void **state)
+{
+	struct model *with = parse("# sombrero model 1\nservice a\n  exec /a\nservice b\n  write ** none\n");
+	struct model *without = parse("# sombrero model 1\nservice a\n  exec /a\n");
+	struct behaviour seen = behaviour_in(CONTEXT_SERVICE, "a", BEHAVIOUR_WRITE, "/a", "/x");
+
+	(void)state;
+	assert_false(model_judges(with, &seen));
+	assert_false(model_judges(without, &seen));
+	seen.context_name = "b";
+	assert_true(model_judges(with, &seen));
+	seen.context_name = "unknown";
+	assert_true(model_judges(with, &seen));
+	assert_false(model_judges(without, &seen));
+	seen.kind = BEHAVIOUR_OWNER;
+	assert_true(model_judges(without, &seen));
+	model_free(with);
+	model_free(without);
+}
+
+/* ---- folding ---- */
+
+/* Each `%` of the template becomes the number. */
+static const char *numbered(char out[128], const char *template, unsigned number)
+{
+	struct buffer text = { .data = out, .capacity = 128, .maximum = 128 };
+
+	for (; *template; template ++) {
+		if (*template == '%')
+			buffer_printf(&text, "%u", number);
+		else
+			buffer_byte(&text, *template);
+	}
+	assert_false(text.failed);
+	return out;
+}
+
+static int write_to(struct model *model, const char *program, const char *template, unsigned number)
+{
+	struct behaviour line = behaviour_in(CONTEXT_SERVICE, "x", BEHAVIOUR_WRITE, program, NULL);
+	struct model_entry *entry;
+	char path[128];
+	int status;
+
+	line.object = numbered(path, template, number);
+	status = model_add(model, &line, &entry);
+	assert_in_range(status, 0, 1);
+	entry->count++;
+	return status;
+}
+
+static void write_many(struct model *model, const char *template, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(write_to(model, "/x", template, i), 1);
+}
+
+static void assert_folds_to(struct model *model, const char *lines)
+{
+	struct buffer text = BUFFER_INIT(100000);
+
+	buffer_printf(&text, SERVICE "%s", lines);
+	assert_int_equal(model_fold(model), 0);
+	assert_prints(model, buffer_string(&text));
+	assert_int_equal(model_fold(model), 0);
+	assert_prints(model, buffer_string(&text));
+	buffer_free(&text);
+}
+
+static void fifty_names_stay_and_one_more_becomes_a_star(void **state)
+{
+	struct model *model = model_new();
+
+	(void)state;
+	write_many(model, "/up/%", MODEL_NAMES_MAX);
+	assert_int_equal(model_fold(model), 0);
+	assert_int_equal(model_size(model), MODEL_NAMES_MAX);
+	assert_int_equal(write_to(model, "/x", "/up/%", 99), 1);
+	assert_folds_to(model, "  write    /x  /up/*\n");
+	model_free(model);
+}
+
+static void a_fold_keeps_the_extension_and_counts_each_for_itself(void **state)
+{
+	struct model *model = model_new();
+
+	(void)state;
+	write_many(model, "/up/%.tar.gz", MODEL_NAMES_MAX + 1);
+	write_many(model, "/up/%.jpg", 2);
+	write_many(model, "/up/plain%", 1);
+	assert_folds_to(model, "  write    /x  /up/*.gz\n"
+			       "  write    /x  /up/0.jpg\n"
+			       "  write    /x  /up/1.jpg\n"
+			       "  write    /x  /up/plain0\n");
+	/* Now that one stands for all, what else it covers goes, and what it doesn't stays. */
+	assert_int_equal(write_to(model, "/x", "/up/new.gz", 0), 1);
+	assert_int_equal(write_to(model, "/x", "/up/shell.php", 0), 1);
+	assert_folds_to(model, "  write    /x  /up/*.gz\n"
+			       "  write    /x  /up/0.jpg\n"
+			       "  write    /x  /up/1.jpg\n"
+			       "  write    /x  /up/plain0\n"
+			       "  write    /x  /up/shell.php\n");
+	write_many(model, "/up/x%", MODEL_NAMES_MAX);
+	assert_folds_to(model, "  write    /x  /up/*\n");
+	model_free(model);
+}
+
+static void numbers_and_long_endings_are_no_extensions_and_too_many_are_none(void **state)
+{
+	struct model *model = model_new();
+
+	(void)state;
+	write_many(model, "/log/access.log.%", MODEL_NAMES_MAX + 1);
+	write_many(model, "/hosts/%.example-host", MODEL_NAMES_MAX + 1);
+	write_many(model, "/hidden/.rc%", MODEL_NAMES_MAX + 1);
+	write_many(model, "/random/x.a%", MODEL_NAMES_MAX + 1);
+	assert_folds_to(model, "  write    /x  /hidden/*\n"
+			       "  write    /x  /hosts/*\n"
+			       "  write    /x  /log/*\n"
+			       "  write    /x  /random/*\n");
+	model_free(model);
+}
+
+static void directories_fold_with_what_is_in_them(void **state)
+{
+	struct model *model = model_new();
+
+	(void)state;
+	write_many(model, "/up/user%/photo.jpg", MODEL_NAMES_MAX + 1);
+	write_many(model, "/up/user%/a/b", 2);
+	write_many(model, "/up/user%", 2);
+	write_many(model, "/up-%", MODEL_NAMES_MAX + 1);
+	write_many(model, "/top%/x", MODEL_NAMES_MAX + 1);
+	assert_int_equal(model_fold(model), 0);
+	assert_int_equal(model_size(model), 4 + 2 * (MODEL_NAMES_MAX + 1));
+	assert_non_null(model_find(model, &(struct behaviour) { .context_kind = CONTEXT_SERVICE,
+								.context_name = "x",
+								.kind = BEHAVIOUR_WRITE,
+								.program = "/x",
+								.object = "/up/*/photo.jpg" }));
+	model_free(model);
+	model = model_new();
+	/* 20 in each of 60: no one of them has too many, but all of them together do. */
+	for (int user = 0; user < 60; user++) {
+		for (unsigned i = 0; i < 20; i++) {
+			char template[64];
+
+			(void)snprintf(template, sizeof(template), "/up/%d/%d-%%.jpg", user, user);
+			assert_int_equal(write_to(model, "/x", template, i), 1);
+		}
+	}
+	assert_folds_to(model, "  write    /x  /up/*/*.jpg\n");
+	model_free(model);
+}
+
+static void each_program_of_each_context_folds_for_itself(void **state)
+{
+	struct model *model = model_new();
+	struct behaviour other = behaviour_in(CONTEXT_JOB, "x", BEHAVIOUR_WRITE, "/x", "/up/other");
+	struct behaviour exec = behaviour_in(CONTEXT_SERVICE, "x", BEHAVIOUR_EXEC, NULL, "");
+	char program[32];
+
+	(void)state;
+	write_many(model, "/up/%", MODEL_NAMES_MAX + 1);
+	assert_int_equal(write_to(model, "/y", "/up/y", 0), 1);
+	assert_int_equal(model_add(model, &other, NULL), 1);
+	for (int i = 0; i <= MODEL_NAMES_MAX; i++) {
+		(void)snprintf(program, sizeof(program), "/up/%d", i);
+		exec.program = program;
+		assert_int_equal(model_add(model, &exec, NULL), 1);
+	}
+	assert_int_equal(model_fold(model), 0);
+	assert_int_equal(model_size(model), 3 + MODEL_NAMES_MAX + 1);
+	assert_non_null(model_find(model, &other));
+	assert_non_null(model_find(model, &exec));
+	other = behaviour_in(CONTEXT_SERVICE, "x", BEHAVIOUR_WRITE, "/y", "/up/y");
+	assert_non_null(model_find(model, &other));
+	model_free(model);
+}
+
+static void patterns_of_people_stay_and_a_fold_has_the_counts(void **state)
+{
+	struct behaviour all = behaviour_in(CONTEXT_SERVICE, "x", BEHAVIOUR_WRITE, "/x", "/up/*");
+	struct behaviour seen = behaviour_in(CONTEXT_SERVICE, "x", BEHAVIOUR_WRITE, "/x", "/up/any");
+	struct model *model = model_new();
+
+	(void)state;
+	assert_int_equal(write_to(model, "/x", "/up/**", 0), 1);
+	assert_int_equal(write_to(model, "/x", "/up/**/a.log", 0), 1);
+	write_many(model, "/up/%", MODEL_NAMES_MAX + 1);
+	assert_int_equal(write_to(model, "/x", "/up/%", 0), 0);
+	assert_folds_to(model, "  write    /x  /up/*\n"
+			       "  write    /x  /up/**\n"
+			       "  write    /x  /up/**/a.log\n");
+	assert_int_equal(model_find(model, &all)->count, MODEL_NAMES_MAX + 2);
+	assert_non_null(model_match(model, &seen));
+	model_free(model);
+}
+
+static void who_wrote_something_is_not_said_to_write_nothing(void **state)
+{
+	struct model *model = model_new();
+
+	(void)state;
+	assert_int_equal(write_to(model, BEHAVIOUR_ANY_PROGRAM, BEHAVIOUR_WRITE_NOTHING, 0), 1);
+	assert_folds_to(model, "  write    **  none\n");
+	assert_int_equal(write_to(model, "/x", "/up/a", 0), 1);
+	assert_folds_to(model, "  write    /x  /up/a\n");
+	model_free(model);
+}
+
+/* Few directories, many names (`%` is a number, the same one if it is there twice), so that some are folded and some are not. */
+static struct model *random_writes(void)
+{
+	static const char *const templates[] = {
+		"/a/%",    "/a/%.log", "/a/b/%.log", "/a/b/%",     "/a/%/x", "/a/%/b/y.log",
+		"/b/x.e%", "/b/%.log", "/b/%/%/c",   "/b/%/%.log", "/b-%/z", "/c/b/*/%",
+	};
+	static const char *const fixed[] = { "/a/*", "/a/*.log", "/b/*/q", "/b/**",  "/c/b/x/y",
+					     "none", "/",        "/a/b/",  "/a/b*/c" };
+	struct model *model = model_new();
+	unsigned of = 1 + pick(12), below = 20 + pick(80);
+
+	for (unsigned left = pick(600); left; left--) {
+		struct behaviour line = behaviour_in(CONTEXT_SERVICE, pick(9) ? "x" : "y", BEHAVIOUR_WRITE,
+						     pick(9) ? "/x" : "/y", NULL);
+		char path[128];
+
+		line.object = pick(200) ? numbered(path, templates[pick(of)], pick(below)) : fixed[pick(LENGTH(fixed))];
+		assert_in_range(model_add(model, &line, NULL), 0, 1);
+	}
+	return model;
+}
+
+static int is_covered(void *owner, struct model_entry *entry)
+{
+	if (strcmp(entry->behaviour.object, BEHAVIOUR_WRITE_NOTHING) != 0 && !model_match(owner, &entry->behaviour))
+		fail_msg("%s is no longer allowed", entry->behaviour.object);
+	return 0;
+}
+
+static void folding_parts_before_changes_nothing_in_whatever_order(void **state)
+{
+	size_t raw = 0, folded = 0;
+
+	(void)state;
+	for (int round = 0; round < 400; round++) {
+		struct model *a = random_writes(), *b = random_writes(), *c = random_writes();
+		struct model *ab = merged(a, b), *whole = merged(ab, c), *all = merged(ab, c);
+		struct model *parts, *others, *bc = merged(c, b);
+
+		raw += model_size(whole);
+		assert_int_equal(model_fold(whole), 0);
+		folded += model_size(whole);
+		assert_int_equal(model_each(all, is_covered, whole), 0);
+		assert_int_equal(model_fold(ab), 0);
+		parts = merged(ab, c);
+		assert_int_equal(model_fold(parts), 0);
+		assert_same(parts, whole);
+		assert_int_equal(model_fold(a) | model_fold(bc), 0);
+		others = merged(bc, a);
+		assert_int_equal(model_fold(others), 0);
+		assert_same(others, whole);
+		model_free(a);
+		model_free(b);
+		model_free(c);
+		model_free(ab);
+		model_free(bc);
+		model_free(all);
+		model_free(parts);
+		model_free(others);
+		model_free(whole);
+	}
+	assert_in_range(folded, raw / 100, raw * 9 / 10);
 }
 
 /* ---- normalising ---- */
@@ -1391,6 +1714,79 @@ static void raw_sockets_say_what_they_carry(void **state)
 	assert_behaves(&event, "raw /x ipv6 255");
 }
 
+static void a_changed_file_is_its_path_by_whatever_way(void **state)
+{
+	static const enum event_kind kinds[] = { EVENT_CREATE, EVENT_WRITE, EVENT_REMOVE, EVENT_ATTRIBUTES };
+	struct event event = event_of(EVENT_WRITE);
+
+	(void)state;
+	event.program.text = "/x";
+	event.path = "/srv/data/a b#(1)";
+	for (size_t i = 0; i < LENGTH(kinds); i++) {
+		event.kind = kinds[i];
+		assert_behaves(&event, "write /x /srv/data/a\\x20b#\\x281\\x29");
+	}
+	event.path = "/srv/\x2a*\n/\xff\\dump-20261124.sql";
+	assert_behaves(&event, "write /x /srv/\\x2a\\x2a\\x0a/\\xff\\\\dump-*.sql");
+	event.path = "/tmp/tmp.AbCdEf1234";
+	assert_behaves(&event, "write /x /tmp/tmp.*");
+	event.path = "";
+	assert_behaves(&event, "");
+	event.path = "relative";
+	assert_behaves(&event, "");
+}
+
+static void a_rename_is_both_of_its_paths(void **state)
+{
+	struct event event = event_of(EVENT_RENAME);
+
+	(void)state;
+	event.program.text = "/x";
+	event.path = "/srv/new";
+	event.path_before = "/srv/old";
+	assert_behaves(&event, "write /x /srv/new; write /x /srv/old");
+	event.path_before = "";
+	assert_behaves(&event, "write /x /srv/new");
+	event.path = "/srv/tmp.AbCdEf1234";
+	event.path_before = "/srv/tmp.GhIjKl5678";
+	assert_behaves(&event, "write /x /srv/tmp.*");
+}
+
+static void what_nobody_saw_done_is_nobodys_and_of_two_programs_the_events_own_counts(void **state)
+{
+	struct event event = event_of(EVENT_WRITE);
+
+	(void)state;
+	event.program.text = "/x";
+	event.path = "/srv/a";
+	event.flags = EVENT_FLAG_ACTOR_UNCERTAIN;
+	event.other_program = "/y";
+	assert_behaves(&event, "write /x /srv/a");
+	event.flags = EVENT_FLAG_FOUND;
+	assert_behaves(&event, "");
+	event.flags = 0;
+	event.context.kind = CONTEXT_SESSION;
+	assert_behaves(&event, "");
+}
+
+static void a_path_that_is_too_long_is_cut_after_a_directory(void **state)
+{
+	static char path[5000], expected[BEHAVIOUR_OBJECT_MAX + 16];
+	struct event event = event_of(EVENT_WRITE);
+
+	(void)state;
+	event.program.text = "/x";
+	event.path = path;
+	memset(path, 'a', sizeof(path) - 1);
+	for (size_t i = 0; i < sizeof(path) - 1; i += 100)
+		path[i] = '/';
+	(void)snprintf(expected, sizeof(expected), "write /x %.501s", path);
+	assert_behaves(&event, expected);
+	memset(path, '\n', sizeof(path) - 1);
+	path[0] = '/';
+	assert_behaves(&event, "write /x /");
+}
+
 static void only_services_jobs_and_boot_are_modelled(void **state)
 {
 	struct event event = event_of(EVENT_EXEC);
@@ -1470,7 +1866,7 @@ static void a_hostile_program_is_neither_a_pattern_nor_a_broken_line(void **stat
 static void any_event_gives_behaviours_that_a_model_takes(void **state)
 {
 	static const char bytes[] = "//abc(#!)*\\x20 \n\t\x7f\xc3\xa9\xff?.:0123456789";
-	static char program[2 * BEHAVIOUR_PROGRAM_MAX], user[1500], name[1500];
+	static char program[2 * BEHAVIOUR_PROGRAM_MAX], user[1500], name[1500], path[6000] = "/", before[6000] = "/";
 
 	(void)state;
 	for (int round = 0; round < 3000; round++) {
@@ -1480,6 +1876,10 @@ static void any_event_gives_behaviours_that_a_model_takes(void **state)
 		random_text(program, large ? sizeof(program) : 20, bytes);
 		random_text(user, large ? sizeof(user) : 12, bytes);
 		random_text(name, large ? sizeof(name) : 12, bytes);
+		random_text(path + 1, large ? sizeof(path) - 1 : 30, bytes);
+		random_text(before + 1, large ? sizeof(before) - 1 : 30, bytes);
+		event.path = path + pick(2);
+		event.path_before = before + pick(2);
 		event.program.text = program;
 		event.effective_user = user;
 		event.context.name = name;
@@ -1514,6 +1914,16 @@ int main(void)
 		cmocka_unit_test(object_patterns_stay_within_their_word),
 		cmocka_unit_test(the_exact_line_wins_over_a_pattern_and_the_first_over_a_later),
 		cmocka_unit_test(matching_agrees_with_trying_everything),
+		cmocka_unit_test(patterns_of_paths_cover_what_was_written),
+		cmocka_unit_test(writes_are_judged_where_the_model_says_what_is_written),
+		cmocka_unit_test(fifty_names_stay_and_one_more_becomes_a_star),
+		cmocka_unit_test(a_fold_keeps_the_extension_and_counts_each_for_itself),
+		cmocka_unit_test(numbers_and_long_endings_are_no_extensions_and_too_many_are_none),
+		cmocka_unit_test(directories_fold_with_what_is_in_them),
+		cmocka_unit_test(each_program_of_each_context_folds_for_itself),
+		cmocka_unit_test(patterns_of_people_stay_and_a_fold_has_the_counts),
+		cmocka_unit_test(who_wrote_something_is_not_said_to_write_nothing),
+		cmocka_unit_test(folding_parts_before_changes_nothing_in_whatever_order),
 		cmocka_unit_test(a_hostile_text_cannot_make_matching_slow),
 		cmocka_unit_test(paths_lose_what_is_incidental_and_nothing_else),
 		cmocka_unit_test(programs_keep_their_class_and_exact_names_where_anyone_may_write),
@@ -1534,6 +1944,10 @@ int main(void)
 		cmocka_unit_test(a_change_of_ids_is_an_owner_and_a_gain_a_privilege),
 		cmocka_unit_test(connections_name_the_network_and_the_telling_port),
 		cmocka_unit_test(raw_sockets_say_what_they_carry),
+		cmocka_unit_test(a_changed_file_is_its_path_by_whatever_way),
+		cmocka_unit_test(a_rename_is_both_of_its_paths),
+		cmocka_unit_test(what_nobody_saw_done_is_nobodys_and_of_two_programs_the_events_own_counts),
+		cmocka_unit_test(a_path_that_is_too_long_is_cut_after_a_directory),
 		cmocka_unit_test(only_services_jobs_and_boot_are_modelled),
 		cmocka_unit_test(a_context_is_named_without_what_is_incidental),
 		cmocka_unit_test(a_hostile_program_is_neither_a_pattern_nor_a_broken_line),
