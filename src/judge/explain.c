@@ -71,9 +71,28 @@ void explain_address(struct buffer *out, int family, const uint8_t *address, uin
 	buffer_printf(out, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
 }
 
-/* What happened, as a clause without a subject: "started /usr/bin/id". */
-static void add_deed(struct buffer *out, const struct behaviour *behaviour)
+static void add_change(struct buffer *out, const struct event *event)
 {
+	static const char *const words[EVENT_KIND_COUNT] = {
+		[EVENT_CREATE] = " created ",
+		[EVENT_WRITE] = " wrote ",
+		[EVENT_RENAME] = " renamed ",
+		[EVENT_REMOVE] = " removed ",
+		[EVENT_ATTRIBUTES] = " changed the attributes of ",
+	};
+
+	buffer_text(out, words[event->kind]);
+	if (event->kind == EVENT_RENAME) {
+		explain_text(out, event->path_before);
+		buffer_text(out, " to ");
+	}
+	explain_text(out, event->path);
+}
+
+/* What happened, as a clause without a subject: "started /usr/bin/id". Of a file it says its own name, not the model's. */
+static void add_deed(struct buffer *out, const struct finding *finding)
+{
+	const struct behaviour *behaviour = finding->behaviour;
 	static const char *const words[BEHAVIOUR_KIND_COUNT][2] = {
 		[BEHAVIOUR_ACCEPT] = { "", " was reached: " },
 		[BEHAVIOUR_CONNECT] = { "", " reached out: " },
@@ -84,6 +103,11 @@ static void add_deed(struct buffer *out, const struct behaviour *behaviour)
 		[BEHAVIOUR_RAW] = { "", " opened a raw socket: " },
 	};
 
+	if (behaviour->kind == BEHAVIOUR_WRITE) {
+		buffer_text(out, behaviour->program);
+		add_change(out, finding->event);
+		return;
+	}
 	buffer_text(out, words[behaviour->kind][0]);
 	buffer_text(out, behaviour->program); /* escaped already */
 	buffer_text(out, words[behaviour->kind][1]);
@@ -254,11 +278,16 @@ void finding_explain(struct buffer *out, const struct finding *finding, const ch
 	buffer_printf(out, "  %s  ", titles[finding->kind]);
 	explain_context(out, &event->context);
 	buffer_text(out, ": ");
-	add_deed(out, finding->behaviour);
+	add_deed(out, finding);
 	buffer_byte(out, '\n');
 	if (finding->kind == FINDING_BENEATH)
 		return;
 	explain_actor(out, event);
+	if (event->other_program[0]) {
+		explain_label(out, "or");
+		buffer_text(out, event->other_program); /* escaped already */
+		buffer_byte(out, '\n');
+	}
 	explain_lineage(out, event);
 	add_place(out, event);
 	explain_flags(out, event);
@@ -317,6 +346,17 @@ static void add_detail(struct buffer *out, const struct event *event, const stru
 	case EVENT_LISTEN:
 	case EVENT_RAW:
 		add_network(out, event, networks);
+		break;
+	case EVENT_RENAME:
+		explain_text(out, event->path_before);
+		buffer_text(out, " -> ");
+		explain_text(out, event->path);
+		break;
+	case EVENT_CREATE:
+	case EVENT_WRITE:
+	case EVENT_REMOVE:
+	case EVENT_ATTRIBUTES:
+		explain_text(out, event->path);
 		break;
 	default:
 		break;

@@ -127,12 +127,13 @@ static int compare(struct judge *judge, struct finding *finding)
 	int status = 0;
 
 	for (unsigned i = 0; i < judge->behaviours.count && !status; i++) {
-		struct model_entry *entry = model_match(judge->model, &judge->behaviours.item[i]);
+		const struct behaviour *behaviour = &judge->behaviours.item[i];
+		struct model_entry *entry = model_match(judge->model, behaviour);
 
 		if (entry)
 			entry->count++;
-		else
-			status = deviate(judge, &judge->behaviours.item[i], finding);
+		else if (model_judges(judge->model, behaviour))
+			status = deviate(judge, behaviour, finding);
 	}
 	return status;
 }
