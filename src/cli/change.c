@@ -287,9 +287,9 @@ static int look(struct change *change, const char *id)
 
 static int run(int argc, char **argv)
 {
-	struct change change = {
-		.reason = "", .directory = STATE_DIRECTORY, .out = BUFFER_INIT(SHOW_MAX), .cell = BUFFER_INIT(65536)
-	};
+	struct change change = { .directory = STATE_DIRECTORY,
+				 .out = BUFFER_INIT(SHOW_MAX),
+				 .cell = BUFFER_INIT(65536) };
 	int status;
 
 	if (argc < 2 || *argv[1] == '-')
@@ -302,7 +302,7 @@ static int run(int argc, char **argv)
 		return status;
 	if (!strcmp(change.action, "begin"))
 		return begin(&change, argc, argv);
-	if (change.id || (change.reason && *change.reason))
+	if (change.id || change.reason)
 		return usage_error(&command_change, "--id and --reason are for begin");
 	if (!strcmp(change.action, "list") && optind == argc)
 		return look(&change, NULL);

@@ -14,10 +14,11 @@ struct search {
 
 static void name_account(uid_t uid, char *out, size_t size)
 {
-	const struct passwd *account = getpwuid(uid);
+	struct passwd account, *found = NULL;
+	char text[4096];
 
-	if (account)
-		(void)snprintf(out, size, "%s", account->pw_name);
+	if (!getpwuid_r(uid, &account, text, sizeof(text), &found) && found)
+		(void)snprintf(out, size, "%s", account.pw_name);
 	else
 		(void)snprintf(out, size, "uid:%u", uid);
 }
