@@ -371,7 +371,7 @@ void files_ready(struct files_watch *files)
 
 bool files_are_judged(const struct files_watch *files)
 {
-	return files->policy_path || files->pattern_count;
+	return files->policy && files->policy->file_count;
 }
 
 const char *files_error(const struct files_watch *files)
