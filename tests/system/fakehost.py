@@ -330,7 +330,8 @@ class FakeHost:
 
     def ssh_options(self, key=None):
         return ["-i", str(key or self.key), "-o", "IdentitiesOnly=yes", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-                "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+                "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
+                "-o", "KexAlgorithms=curve25519-sha256"]  # a third of a login's time less
 
     def network(self, *command):
         """The command that runs `command` in the host's network and nothing else of it: its neighbour."""
