@@ -18,6 +18,8 @@
 #define BATCHES_AT_ONCE 64
 /* Trees are looked through again this often: for what no notice tells (another mount, a hard link from outside). */
 #define VERIFY_NS UINT64_C(600000000000)
+/* … and more often where less is told. */
+#define VERIFY_UPPER_NS UINT64_C(60000000000)
 
 #define SWEEP_NS UINT64_C(1000000000)
 
@@ -371,6 +373,11 @@ static void on_notice(struct files *files, const struct notice *notice)
 		return;
 	files->tally.notices++;
 	what.mask = notice->mask;
+	/* An overlay keeps its own notes there as extended attributes; what else there is to see is looked at. */
+	if (notice->directory && notice->directory->by_upper && notice->mask & FAN_ONDIR)
+		what.mask &= ~(uint64_t)FAN_ATTRIB;
+	if (what.mask == FAN_ONDIR)
+		what.mask = 0;
 	set_path(files, notice->directory, notice->name, what.path);
 	set_path(files, notice->to, notice->to_name, what.to);
 	if (!what.path[0] && !what.to[0])
@@ -417,7 +424,7 @@ int files_poll(struct files *files, bool at_once)
 		files->empty_ns = now;
 	if (now >= files->verify_ns && !at_once) {
 		(void)places_each_tree(files, verify, NULL);
-		files->verify_ns = now + VERIFY_NS;
+		files->verify_ns = now + (files->tally.by_upper ? VERIFY_UPPER_NS : VERIFY_NS);
 	}
 	settle(files, boot_ns(), at_once);
 	if (now >= files->sweep_ns) {
@@ -462,7 +469,7 @@ int files_open(struct sensor *sensor, const struct file_watch *watch, struct fil
 	if (!status)
 		status = marks_open(&files->marks, error);
 	files->empty_ns = boot_ns();
-	files->verify_ns = files->empty_ns + VERIFY_NS;
+	files->verify_ns = files->empty_ns + VERIFY_UPPER_NS;
 	for (size_t i = 0; i < watch->root_count && !status; i++)
 		status = scan_start(files, watch->roots[i], error);
 	for (struct process *process = sensor->table.oldest; process && !status; process = process->younger) {

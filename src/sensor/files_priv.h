@@ -70,6 +70,9 @@ const char *place_container(const char *path, char out[PLACE_ID_MAX]);
 /* The directory that the path is looked up in; stays ours. Or a negative errno: -ENOENT for a container that is gone. */
 int place_root(struct files *files, const char *path);
 
+/* Appends the mounts that are seen where the path is looked up, as text (proc(5), mountinfo). 0 or a negative errno. */
+int place_mounts(const struct files *files, const char *path, struct buffer *out);
+
 /* After work: holds no container's root any longer. */
 void places_let_go(struct files *files);
 

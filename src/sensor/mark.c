@@ -178,6 +178,14 @@ int marks_add(struct marks *marks, int fd, const char *path, bool in_tree)
 	return status;
 }
 
+void marks_set_upper(struct marks *marks, const char *path)
+{
+	struct directory *directory = table_find(&marks->by_path, hash_text(path), path);
+
+	if (directory)
+		directory->by_upper = true;
+}
+
 const struct directory *marks_find(const struct marks *marks, const char *path)
 {
 	return table_find(&marks->by_path, hash_text(path), path);

@@ -21,8 +21,9 @@ struct directory {
 	int handle_type;
 	unsigned handle_size;
 	uint8_t handle[MARK_HANDLE_MAX];
-	bool in_tree; /* else on the way to one: only what comes, goes or is renamed there counts */
-	char *path;   /* owned; without a slash at the end, "/" is "" */
+	bool by_upper; /* it is an overlay's, known by its upper layer's */
+	bool in_tree;  /* else on the way to one: only what comes, goes or is renamed there counts */
+	char *path;    /* owned; without a slash at the end, "/" is "" */
 };
 
 /* So many filesystems can be watched as wholes. */
@@ -56,6 +57,8 @@ void marks_close(struct marks *marks);
  * negative errno: -EOPNOTSUPP where the filesystem can't tell.
  */
 int marks_add(struct marks *marks, int directory, const char *path, bool in_tree);
+/* Says of one that was added that its notices are those of an overlay's upper layer. */
+void marks_set_upper(struct marks *marks, const char *path);
 
 /*
  * From now on the whole filesystem of the open `directory` tells, so that nothing in a new directory can be missed before that

@@ -76,6 +76,29 @@ int place_root(struct files *files, const char *path)
 	return place->root;
 }
 
+int place_mounts(const struct files *files, const char *path, struct buffer *out)
+{
+	const struct contexts *contexts = &files->sensor->contexts;
+	const struct place *place = id_size(path) ? find(files, path) : NULL;
+	const struct process *process = place ? living(files, place->mount_namespace) : NULL;
+	uint32_t number = contexts->home.mount_namespace != contexts->mount_namespace ? contexts->home.number : 0;
+	char name[64] = "/proc/self/mountinfo";
+	int file, status;
+
+	if (id_size(path) && !process)
+		return -ENOENT;
+	if (process)
+		number = contexts_number(contexts, process);
+	if (number)
+		(void)snprintf(name, sizeof(name), "/proc/%u/mountinfo", number);
+	file = open(name, O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	status = rooted_read(file, out->maximum - 1, out);
+	(void)close(file);
+	return status;
+}
+
 void places_let_go(struct files *files)
 {
 	for (struct place *place = files->places; place; place = place->next) {

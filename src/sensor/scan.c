@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "sensor/files_priv.h"
+#include "sensor/overlay_priv.h"
 #include "sensor/rooted.h"
 
 /* Between two breaths: about a millisecond of looking. */
@@ -215,9 +216,63 @@ static bool is_made_up(int fd)
 	return false;
 }
 
+/* By the nearest directory that the upper layer has: when this one comes, which is when something in it is changed, that tells. */
+static int mark_upper(struct files *files, char *upper, const char *path, bool in_tree)
+{
+	char *known = strdup(path), *slash;
+	int fd = known ? open(upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1, status = 0;
+
+	while (known && fd < 0 && errno == ENOENT && place_inside(known)[0]) {
+		in_tree = false;
+		slash = strrchr(upper, '/');
+		*(slash ? slash : upper) = '\0';
+		slash = strrchr(known, '/');
+		*(slash ? slash : known) = '\0';
+		fd = open(upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (fd < 0 || !known)
+		status = known ? -EOPNOTSUPP : -ENOMEM;
+	else if (in_tree || !marks_find(&files->marks, known))
+		status = marks_add(&files->marks, fd, known, in_tree);
+	if (!status)
+		marks_set_upper(&files->marks, known);
+	if (fd >= 0)
+		(void)close(fd);
+	free(known);
+	return status;
+}
+
+static int watch_upper(struct files *files, int fd, const char *path, bool in_tree)
+{
+	struct buffer mounts = BUFFER_INIT(1 << 20);
+	char upper[PATH_MAX];
+	struct stat directory;
+	int status = place_mounts(files, path, &mounts);
+
+	if (!status && fstat(fd, &directory))
+		status = -errno;
+	if (!status)
+		status = overlay_upper(buffer_string(&mounts), directory.st_dev,
+				       place_inside(path)[0] ? place_inside(path) : "/", upper, sizeof(upper));
+	if (!status)
+		status = mark_upper(files, upper, path, in_tree);
+	buffer_free(&mounts);
+	if (status < 0)
+		return -EOPNOTSUPP;
+	files->tally.by_upper++;
+	return 0;
+}
+
+static int mark_directory(struct files *files, int fd, const char *path, bool in_tree)
+{
+	int status = marks_add(&files->marks, fd, path, in_tree);
+
+	return status == -EOPNOTSUPP ? watch_upper(files, fd, path, in_tree) : status;
+}
+
 static int watch_directory(struct files *files, int fd, const char *path)
 {
-	int status = marks_add(&files->marks, fd, path, true);
+	int status = mark_directory(files, fd, path, true);
 
 	if (status == -EOPNOTSUPP)
 		files->tally.unwatched++;
@@ -303,7 +358,7 @@ static void watch_way(struct files *files, const char *top)
 		if (fd < 0)
 			return;
 		if (!marks_find(&files->marks, path))
-			(void)marks_add(&files->marks, fd, path, false);
+			(void)mark_directory(files, fd, path, false);
 		(void)close(fd);
 		slash = strchr(slash + 1, '/');
 	}

@@ -99,6 +99,8 @@ struct files_tally {
 	uint64_t events;
 	uint64_t transient; /* came and went within a moment: not told */
 	uint64_t whole;     /* filesystems that are watched as wholes */
+	uint64_t
+		by_upper; /* directories of overlays that tell only by their upper layer: not of what is written in place */
 	uint64_t unwatched; /* directories whose filesystem doesn't tell of changes */
 };
 

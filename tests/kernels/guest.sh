@@ -44,3 +44,33 @@ acts() {
 }
 step acts acts
 step status timeout 100 "$SOMBRERO_PLAIN_BUILD/src/sombrero" status
+
+# Changes of watched files: on a filesystem, and on an overlay, which before Linux 6.6 tells only by its upper layer.
+files() {
+	local sombrero=$SOMBRERO_PLAIN_BUILD/src/sombrero watching
+	mount -t tmpfs tmpfs /mnt && mkdir -p /mnt/plain /mnt/lower/deep /mnt/upper /mnt/work /mnt/merged || return
+	echo below >/mnt/lower/deep/file
+	mount -t overlay overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/merged || return
+	timeout 100 "$sombrero" watch --json --host --state /mnt/state --files '/mnt/plain/**' --files '/mnt/merged/**' \
+		>/mnt/findings 2>/mnt/said &
+	watching=$!
+	for _ in $(seq 300); do
+		grep -q watching /mnt/said && break
+		sleep 0.1
+	done
+	cat /mnt/said >&2
+	echo new >/mnt/plain/file
+	mkdir -p /mnt/plain/a/b && echo x >/mnt/plain/a/b/c
+	sleep 1
+	mv /mnt/plain/file /mnt/plain/moved
+	chmod 4755 /mnt/plain/a/b/c
+	echo over >/mnt/merged/deep/file
+	sleep 1
+	rm /mnt/merged/deep/file
+	echo made >/mnt/merged/deep/made
+	sleep 2
+	kill -INT "$watching"
+	wait "$watching"
+	cat /mnt/findings
+}
+step files files

@@ -74,6 +74,19 @@ class Kernel:
         accepts = self.events(kind="accept", protocol="udp", local_port=4243)
         self.assertTrue(accepts)
 
+    def test_tells_who_changed_files(self):
+        """Also on an overlay, whose own directories can't be watched before Linux 6.6."""
+        findings = [json.loads(line) for line in self.output("files").splitlines() if line.startswith("{")]
+        changes = [(finding["event"]["kind"], finding["event"]["path"].removeprefix("/mnt/")) for finding in findings]
+        self.assertEqual(sorted(changes), sorted([
+            ("create", "plain/file"), ("create", "plain/a"), ("create", "plain/a/b"), ("create", "plain/a/b/c"),
+            ("rename", "plain/moved"), ("attributes", "plain/a/b/c"),
+            ("write", "merged/deep/file"), ("remove", "merged/deep/file"), ("create", "merged/deep/made"),
+        ]))
+        programs = {finding["event"]["path"]: finding["event"]["exe"] for finding in findings}
+        self.assertEqual(programs["/mnt/plain/moved"], "/usr/bin/mv")
+        self.assertEqual(programs["/mnt/merged/deep/made"], "/usr/bin/bash")
+
     def test_every_part_that_can_work_is_on(self):
         status = self.output("status")
         on = re.findall(r"^  (\S.*?)  +on\b", status, re.M)
