@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/files.h"
+#include "cli/scratch.h"
 #include "cli/source.h"
 #include "model/learn.h"
 #include "model/model.h"
@@ -20,6 +22,7 @@ static const char usage[] =
 	"\n"
 	"  -o, --output FILE   where the model goes; an old file there is replaced only by a whole new one\n"
 	"      --merge FILE    begin with the lines of this model; may be repeated\n"
+	"      --files GLOB    learn who changes these files, too ('/var/lib/app/**'); may be repeated\n"
 	"      --if-it-fails   write the model though CMD failed\n"
 	"\n" SOURCE_HELP "\n"
 	"What drives the tests is told apart from what they test, and is not learned: a service is what listens,\n"
@@ -33,6 +36,9 @@ enum { OPTION_MERGE = SOURCE_OPTION_END, OPTION_FAILS };
 
 struct learn {
 	struct source source;
+	struct files_watch files;
+	struct scratch scratch; /* the baseline of this run; only with `files` */
+	bool has_scratch;
 	const char *output;
 	const char *merge[SOURCE_LIST_MAX];
 	size_t merge_count;
@@ -52,6 +58,7 @@ static int parse(struct learn *learn, int argc, char **argv)
 						 { "output", required_argument, NULL, 'o' },
 						 { "merge", required_argument, NULL, OPTION_MERGE },
 						 { "if-it-fails", no_argument, NULL, OPTION_FAILS },
+						 { "files", required_argument, NULL, FILES_OPTION_FILES },
 						 { 0 } };
 	int option, status = 0;
 
@@ -63,7 +70,7 @@ static int parse(struct learn *learn, int argc, char **argv)
 			learn->if_it_fails = true;
 		else if (option == OPTION_MERGE && learn->merge_count < SOURCE_LIST_MAX)
 			learn->merge[learn->merge_count++] = optarg;
-		else
+		else if (!files_option(&learn->files, &command_learn, option, optarg, &status))
 			status = source_option(&learn->source, &command_learn, option, optarg);
 	}
 	if (status)
@@ -99,9 +106,20 @@ static int take(void *owner, const struct event *event)
 static void ready(void *owner, struct sensor *sensor)
 {
 	struct learn *learn = owner;
+	struct sensor_status status;
 
-	(void)sensor;
+	files_ready(&learn->files);
+	sensor_status(sensor, &status);
+	if (status.files.unwatched)
+		say("%llu directories can't be watched: their filesystem does not tell of changes",
+		    (unsigned long long)status.files.unwatched);
 	say("learning into %s", learn->output);
+}
+
+/* Nothing is judged here: what is settled is the baseline. */
+static int settled(void *owner)
+{
+	return files_settle(&((struct learn *)owner)->files, false);
 }
 
 /* A context is told when it is met for the first time. */
@@ -187,6 +205,31 @@ static int prepare(struct learn *learn, struct error *error)
 	return 0;
 }
 
+/*
+ * What the files were before is of no use after this run, and may be none of the host's business: it is not kept in the host's
+ * state. 0, or an exit status after having said why.
+ */
+static int prepare_files(struct learn *learn)
+{
+	struct error error = { "" };
+	int status = 0;
+
+	if (!learn->files.pattern_count)
+		return 0;
+	if (!learn->source.replay && geteuid())
+		status = error_set(&error, -EPERM, "watching files needs root: run it with sudo");
+	else if (!learn->source.replay)
+		status = scratch_make(&learn->scratch, &error);
+	if (status < 0) {
+		say("%s", error.text);
+		return EXIT_FAILED;
+	}
+	learn->has_scratch = !learn->source.replay;
+	learn->files.state_directory = learn->has_scratch ? learn->scratch.path : NULL;
+	learner_watches_files(learn->learner);
+	return files_prepare(&learn->files, &command_learn, &learn->source);
+}
+
 static int command_result(const struct learn *learn, const struct source_result *result)
 {
 	int status = result->command_status;
@@ -207,6 +250,8 @@ static int learn_all(struct learn *learn, struct error *error)
 	struct source_result result;
 	int status = source_run(&learn->source, &result, error), exit_status;
 
+	if (status < 0 && files_error(&learn->files)[0])
+		(void)error_set(error, status, "%s", files_error(&learn->files));
 	if (status < 0)
 		return learn->source.replay ? EXIT_USAGE : EXIT_FAILED;
 	exit_status = command_result(learn, &result);
@@ -239,9 +284,15 @@ static int run(int argc, char **argv)
 	learn.source.owner = &learn;
 	learn.source.ready = ready;
 	learn.source.tick = tick;
-	status = prepare(&learn, &error) < 0 ? EXIT_USAGE : learn_all(&learn, &error);
+	learn.source.settled = settled;
+	status = prepare(&learn, &error) < 0 ? EXIT_USAGE : prepare_files(&learn);
+	if (!status)
+		status = learn_all(&learn, &error);
 	if (error.text[0])
 		say("%s", error.text);
+	files_free(&learn.files);
+	if (learn.has_scratch)
+		scratch_remove(&learn.scratch);
 	learner_free(learn.learner);
 	networks_free(learn.networks);
 	model_free(learn.named);
