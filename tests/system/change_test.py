@@ -76,7 +76,9 @@ class Stateful(unittest.TestCase):
 
         def end():
             process.kill()
-            process.communicate()
+            process.wait()
+            process.stdout.close()  # what it left behind may hold the other ends
+            process.stderr.close()
         self.addCleanup(end)
         return process
 
