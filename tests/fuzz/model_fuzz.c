@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text is refused with a reason, or is a model whose canonical text is that same model. */
+/*
+ * Any text is refused with a reason, or is a model whose canonical text is that same model, and which allows no less once it is
+ * folded.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +30,29 @@ static int match_entry(void *owner, struct model_entry *entry)
 	return 0;
 }
 
+static int still_allowed(void *owner, struct model_entry *entry)
+{
+	bool is_nothing = entry->behaviour.kind == BEHAVIOUR_WRITE && entry->behaviour.object[0] != '/';
+
+	require(is_nothing || model_match(owner, &entry->behaviour), "folding forbids what was allowed");
+	return 0;
+}
+
+/* Folds `model`, which `before` is equal to. */
+static void fold(struct model *model, struct model *before)
+{
+	struct buffer once = BUFFER_INIT(2 * MODEL_TEXT_MAX), twice = BUFFER_INIT(2 * MODEL_TEXT_MAX);
+
+	require(model_fold(model) == 0, "it can't be folded");
+	(void)model_each(before, still_allowed, model);
+	print(model, &once);
+	require(model_merge(model, before) == 0 && model_fold(model) == 0, "it can't be folded again");
+	print(model, &twice);
+	require(once.size == twice.size && memcmp(once.data, twice.data, once.size) == 0, "folded twice, it differs");
+	buffer_free(&once);
+	buffer_free(&twice);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -45,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(once.size == twice.size && memcmp(once.data, twice.data, once.size) == 0, "printed twice, it differs");
 	require(model_size(model) == model_size(again), "read back, it has another size");
 	(void)model_each(model, match_entry, model);
+	fold(again, model);
 	buffer_free(&once);
 	buffer_free(&twice);
 	model_free(model);
