@@ -656,6 +656,11 @@ class AppHost(FakeHost):
         super().close()
 
 
+def is_in(event, folder):
+    """Is the event about the folder or what is in it? A rename is about both its ends."""
+    return any(f"{event.get(name, '')}/".startswith(f"{folder}/") for name in ("path", "path_before"))
+
+
 class FileWatch(Watching):
     """`sombrero watch` with the policy and the host's state; what it prints are findings."""
 
@@ -672,6 +677,5 @@ class FileWatch(Watching):
         return [json.loads(line) for line in self.text().splitlines(keepends=True) if line.endswith("\n")]
 
     def wait_for_path(self, folder):
-        """Until something in the folder is reported."""
-        wait_for(f"a report of {folder}", lambda: any(f"{finding['event'].get('path', '')}/".startswith(f"{folder}/")
-                                                      for finding in self.findings()))
+        """Until it, or something in it, is reported."""
+        wait_for(f"a report of {folder}", lambda: any(is_in(finding["event"], folder) for finding in self.findings()))
