@@ -62,7 +62,7 @@ int show_print(struct buffer *out)
 		say("can't write: %s", strerror(status));
 	if (failed)
 		say("there was more than fits into memory: what follows is missing");
-	return status || failed ? EXIT_FAILED : 0;
+	return (status && status != EPIPE) || failed ? EXIT_FAILED : 0;
 }
 
 /* Tables */

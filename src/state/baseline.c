@@ -1,103 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The baseline of files: a row a path in the order of paths, so that a tree is a range and a walk one scan. What is known of a file is one
- * BLOB of fixed layout, since nothing ever asks for a part of it; docs/reference/state.md has the layout.
+ * BLOB (facts.c), since nothing ever asks for a part of it.
  */
-#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "state/facts_priv.h"
 #include "state/state_priv.h"
 
 #define PATH_SIZE_MAX 65536
-
-/* Offsets in the BLOB; numbers are little-endian. The target follows, without an end. */
-enum {
-	AT_TYPE = 0,
-	AT_FLAGS = 1,
-	AT_MODE = 2,
-	AT_UID = 4,
-	AT_GID = 8,
-	AT_DEVICE = 12,
-	AT_INODE = 20,
-	AT_SIZE = 28,
-	AT_MTIME = 36,
-	AT_CTIME = 44,
-	AT_SHA256 = 52,
-	FACTS_SIZE = AT_SHA256 + BASELINE_SHA256_SIZE,
-	FACTS_MAX = FACTS_SIZE + 4096,
-};
-
-#define FLAG_SHA256 1
-
-static void put_16(uint8_t *to, uint32_t number)
-{
-	const uint16_t bytes = htole16((uint16_t)number);
-
-	memcpy(to, &bytes, sizeof(bytes));
-}
-
-static void put_32(uint8_t *to, uint32_t number)
-{
-	number = htole32(number);
-	memcpy(to, &number, sizeof(number));
-}
-
-static void put_64(uint8_t *to, uint64_t number)
-{
-	number = htole64(number);
-	memcpy(to, &number, sizeof(number));
-}
-
-static uint32_t get_16(const uint8_t *from)
-{
-	uint16_t number;
-
-	memcpy(&number, from, sizeof(number));
-	return le16toh(number);
-}
-
-static uint32_t get_32(const uint8_t *from)
-{
-	uint32_t number;
-
-	memcpy(&number, from, sizeof(number));
-	return le32toh(number);
-}
-
-static uint64_t get_64(const uint8_t *from)
-{
-	uint64_t number;
-
-	memcpy(&number, from, sizeof(number));
-	return le64toh(number);
-}
-
-/* How long it is, or -ENAMETOOLONG. */
-static ssize_t pack(const struct baseline_file *file, uint8_t facts[FACTS_MAX])
-{
-	size_t target = strlen(file->target);
-
-	if (target > FACTS_MAX - FACTS_SIZE)
-		return -ENAMETOOLONG;
-	facts[AT_TYPE] = (uint8_t)file->type;
-	facts[AT_FLAGS] = file->has_sha256 ? FLAG_SHA256 : 0;
-	put_16(facts + AT_MODE, file->mode);
-	put_32(facts + AT_UID, file->uid);
-	put_32(facts + AT_GID, file->gid);
-	put_64(facts + AT_DEVICE, file->device);
-	put_64(facts + AT_INODE, file->inode);
-	put_64(facts + AT_SIZE, file->size);
-	put_64(facts + AT_MTIME, file->mtime_ns);
-	put_64(facts + AT_CTIME, file->ctime_ns);
-	if (file->has_sha256)
-		memcpy(facts + AT_SHA256, file->sha256, BASELINE_SHA256_SIZE);
-	else
-		memset(facts + AT_SHA256, 0, BASELINE_SHA256_SIZE);
-	memcpy(facts + FACTS_SIZE, file->target, target);
-	return (ssize_t)(FACTS_SIZE + target);
-}
 
 static int damaged(struct state *state)
 {
@@ -112,27 +25,16 @@ static int damaged(struct state *state)
 static int unpack(struct state *state, sqlite3_stmt *statement, int column, struct buffer *text,
 		  struct baseline_file *file)
 {
-	const uint8_t *facts = sqlite3_column_blob(statement, column);
-	size_t size = (size_t)sqlite3_column_bytes(statement, column);
+	size_t target_size = 0;
+	const uint8_t *target = facts_unpack(sqlite3_column_blob(statement, column),
+					     (size_t)sqlite3_column_bytes(statement, column), file, &target_size);
 
-	if (size < FACTS_SIZE || size > FACTS_MAX || facts[AT_TYPE] <= FILE_NONE || facts[AT_TYPE] >= FILE_TYPE_COUNT)
+	if (!target)
 		return damaged(state);
-	file->type = (enum file_type)facts[AT_TYPE];
-	file->has_sha256 = facts[AT_FLAGS] & FLAG_SHA256;
-	file->mode = get_16(facts + AT_MODE);
-	file->uid = get_32(facts + AT_UID);
-	file->gid = get_32(facts + AT_GID);
-	file->device = get_64(facts + AT_DEVICE);
-	file->inode = get_64(facts + AT_INODE);
-	file->size = get_64(facts + AT_SIZE);
-	file->mtime_ns = get_64(facts + AT_MTIME);
-	file->ctime_ns = get_64(facts + AT_CTIME);
-	memcpy(file->sha256, facts + AT_SHA256, BASELINE_SHA256_SIZE);
-	file->target = "";
-	if (size == FACTS_SIZE)
+	if (!target_size)
 		return 0;
 	buffer_clear(text);
-	buffer_append(text, facts + FACTS_SIZE, size - FACTS_SIZE);
+	buffer_append(text, target, target_size);
 	file->target = buffer_string(text);
 	return text->failed ? -ENOMEM : 0;
 }
@@ -185,15 +87,15 @@ static int put(void *owner, const char *path, const struct baseline_file *file)
 {
 	struct state *state = owner;
 	uint8_t facts[FACTS_MAX];
-	ssize_t size = pack(file, facts);
+	size_t size = facts_pack(file, facts);
 	int status = state_write(state);
 
 	if (status)
 		return status;
-	if (size < 0 || strlen(path) > PATH_SIZE_MAX)
+	if (!size || strlen(path) > PATH_SIZE_MAX)
 		return state_take_back(
 			state, error_set(&state->error, -ENAMETOOLONG, "a path or target is too long to be kept"));
-	status = sql_run(state, SQL_FILE_PUT, sql_path(path), sql_bytes(facts, (size_t)size));
+	status = sql_run(state, SQL_FILE_PUT, sql_path(path), sql_bytes(facts, size));
 	return status ? state_take_back(state, status) : 0;
 }
 

@@ -278,22 +278,18 @@ static int read_row(struct state *state, sqlite3_stmt *row, struct state_session
 	return status;
 }
 
-static bool is_wanted(const struct state_session *session, const struct state_session_filter *filter)
-{
-	return !filter || !filter->open || session->end == STATE_OPEN || session->end == STATE_UNWATCHED;
-}
-
 int state_sessions(struct state *state, const struct state_session_filter *filter, state_session_visitor visit,
 		   void *to)
 {
-	sqlite3_stmt *statement = sql_start(state, SQL_SESSION_EACH, sql_text(filter ? filter->person : NULL),
-					    sql_number(filter ? filter->since_ns : 0));
+	const struct state_session_filter all = { .open = false }, *wanted = filter ? filter : &all;
+	sqlite3_stmt *statement = sql_start(state, SQL_SESSION_EACH, sql_text(wanted->person),
+					    sql_number(wanted->since_ns), sql_text(wanted->open ? state->boot : NULL));
 	struct state_session session;
 	int status;
 
 	while ((status = sql_step(state, statement)) > 0) {
 		status = read_row(state, statement, &session);
-		if (!status && is_wanted(&session, filter))
+		if (!status)
 			status = visit(to, &session);
 		if (status) {
 			sql_done(statement);

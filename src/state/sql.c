@@ -121,10 +121,10 @@ const char *const sql_text_of[SQL_STATEMENT_COUNT] = {
 	[SQL_SESSION_LOGOUT] = "UPDATE session SET end = ?2, processes = ?3, files = ?4 WHERE id = ?1",
 	[SQL_SESSION_SEEN] = "UPDATE session SET last = max(last, ?2), unwatched = 0 WHERE id = ?1",
 	[SQL_SESSION_UNWATCHED] = "UPDATE session SET unwatched = ? WHERE end = 0 AND unwatched = 0",
-	/* ?1 whose, ?2 since when; NULL: all */
+	/* ?1 whose, ?2 since when, ?3 in which boot, if only those without an end; NULL: all */
 	[SQL_SESSION_EACH] =
 		SESSION_COLUMNS "WHERE last >= ?2 AND (?1 IS NULL OR ?1 IN (person, user, key, certificate))"
-				" ORDER BY begin DESC, id",
+				" AND (?3 IS NULL OR (end = 0 AND boot = ?3)) ORDER BY begin DESC, id",
 	[SQL_SESSION_FIND] = SESSION_COLUMNS "WHERE id >= ?1 AND substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT 2",
 	[SQL_SESSION_FORGET] = "DELETE FROM session WHERE id = ?",
 
@@ -198,5 +198,8 @@ const char *const sql_text_of[SQL_STATEMENT_COUNT] = {
 	[SQL_TOUCH_LAST] = TOUCH_COLUMNS "WHERE sombrero = ? ORDER BY last DESC, path DESC LIMIT 1",
 	[SQL_TOUCH_FORGET] = "DELETE FROM touch WHERE sombrero = ?",
 
+	/* ?1 a boot: without an end in it, and all */
+	[SQL_COUNT_OPEN] = "SELECT count(*) FROM session WHERE end = 0 AND boot = ?1",
+	[SQL_COUNT_SESSIONS] = "SELECT count(*) FROM session",
 	[SQL_COUNT_FAILED] = "SELECT coalesce(sum(attempts), 0) FROM failed WHERE last >= ?",
 };

@@ -310,15 +310,6 @@ enum state_end state_end_of(struct state *state, uint64_t end_ns, const char *bo
 	return *watched_ns ? STATE_UNWATCHED : STATE_OPEN;
 }
 
-static int count_session(void *to, const struct state_session *session)
-{
-	struct state_counts *counts = to;
-
-	counts->sessions++;
-	counts->sessions_open += session->end == STATE_OPEN || session->end == STATE_UNWATCHED;
-	return 0;
-}
-
 static int count_change(void *to, const struct state_change *change)
 {
 	struct state_counts *counts = to;
@@ -335,7 +326,10 @@ int state_count(struct state *state, struct state_counts *out)
 	int status = sql_get_number(state, SQL_FILE_COUNT, NULL, 0, &counts.files);
 
 	if (!status)
-		status = state_sessions(state, NULL, count_session, &counts);
+		status = sql_get_number(state, SQL_COUNT_SESSIONS, NULL, 0, &counts.sessions);
+	if (!status)
+		status =
+			sql_get_number(state, SQL_COUNT_OPEN, SQL_VALUES(sql_text(state->boot)), &counts.sessions_open);
 	if (!status)
 		status = state_changes(state, count_change, &counts);
 	if (!status)

@@ -337,12 +337,14 @@ static void facts_of_a_wrong_length_are_damage(void **unused)
 
 	(void)unused;
 	state_close(opened);
-	run_sql("INSERT INTO file VALUES (CAST('/a' AS BLOB), x'01'), (CAST('/b' AS BLOB), zeroblob(84))");
+	run_sql("INSERT INTO file VALUES (CAST('/a' AS BLOB), x'01'), (CAST('/b' AS BLOB), zeroblob(84)),"
+		" (CAST('/d' AS BLOB), CAST(x'0300' || zeroblob(82) || x'6100' AS BLOB))");
 	opened = open_state(STATE_READ);
 	baseline = state_baseline(opened);
 	assert_int_equal(baseline->find(baseline->owner, "/a", &known), -EBADMSG);
 	assert_int_equal(baseline->find(baseline->owner, "/b", &known), -EBADMSG);
 	assert_int_equal(baseline->find(baseline->owner, "/c", &known), 0);
+	assert_int_equal(baseline->find(baseline->owner, "/d", &known), -EBADMSG);
 	state_close(opened);
 }
 
