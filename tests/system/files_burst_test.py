@@ -15,10 +15,11 @@ import tempfile
 import unittest
 
 import tap
-from fakehost import end_with_parent, make_cgroup, remove_cgroup, wait_for
-from watching import SOMBRERO
+import watching
+from fakehost import PLAIN, FakeHost, end_with_parent, make_cgroup, remove_cgroup, wait_for
 
 FILES, IN_A_DIRECTORY = 50_000, 100
+SOMBRERO = os.path.abspath(watching.SOMBRERO)  # as it is called on a fake host, too
 PACKAGES, FILES_OF_A_PACKAGE = 30, 4
 DISK = "/var/tmp"  # not in memory: the burst is to be a disk's
 
@@ -109,8 +110,11 @@ class Untar(Case):
         self.assertNotIn("lost", watch.said().replace("0 lost", ""))
         finding = self.the_finding(watch.lines())
         made = FILES + FILES // IN_A_DIRECTORY
-        self.assertEqual(finding["kinds"], {"create": made}, finding)
-        self.assertEqual(finding["count"], made)
+        self.assertEqual(finding["kinds"]["create"], made, finding)
+        self.assertEqual(finding["count"], sum(finding["kinds"].values()))
+        # Where tar was held up between two steps with one file, the second is told on its own: true, and rare.
+        self.assertLess(finding["count"] - made, made // 100, finding)
+        self.assertLessEqual(set(finding["kinds"]), {"create", "write", "attributes"})
         self.assertEqual(finding["directory"], str(self.tree))
         self.assertEqual(finding["event"]["program"], "/usr/bin/tar")
         self.finds_nothing_more()
@@ -136,17 +140,28 @@ class Untar(Case):
         self.assertEqual((watch.stop(), watch.lines()), (0, []), watch.said())
 
 
+INSIDE = "/srv/test"  # where a host has the test's folder
+
+
 class Upgrade(Case):
-    """dpkg installs into a directory, by the database that is there."""
+    """dpkg, on a fake host, installs into a directory, by the database that is there."""
 
     def setUp(self):
         super().setUp()
+        self.host = FakeHost("upgrade", PLAIN, mounts={INSIDE: self.folder})
+        self.addCleanup(self.host.close)
+        self.host.boot()
+        self.cgroup = self.host.cgroup
         for name in ("info", "updates"):
             (self.tree / "var/lib/dpkg" / name).mkdir(parents=True)
         (self.tree / "var/lib/dpkg/status").touch()
         self.old, self.new = ([self.build(number, version) for number in range(PACKAGES)] for version in (1, 2))
-        run(*self.dpkg(self.old))
+        self.do(*self.dpkg(self.old))
         self.installed = [self.tree / path for number in range(PACKAGES) for path in self.paths(number)]
+
+    def do(self, *command):
+        """Runs it on the host."""
+        return run(*self.host.enter(*command), cgroup=self.cgroup)
 
     @staticmethod
     def paths(number):
@@ -163,13 +178,14 @@ class Upgrade(Case):
             (root / path).write_text(f"{path} in version {version}\n")
         package = root.with_suffix(".deb")
         run("dpkg-deb", "--root-owner-group", "-Znone", "--build", root, package)
-        return package
+        return f"{INSIDE}/{package.name}"
 
-    def dpkg(self, packages):
-        return ["dpkg", f"--root={self.tree}", f"--log={self.folder}/dpkg.log", "--install", *packages]
+    @staticmethod
+    def dpkg(packages):
+        return ["dpkg", f"--root={INSIDE}/tree", f"--log={INSIDE}/dpkg.log", "--install", *packages]
 
     def watch(self):
-        return Watch(self, "--files", f"{self.tree}/usr/**")
+        return Watch(self, "--files", f"{INSIDE}/tree/usr/**")
 
     def contents(self):
         return {path.read_text() for path in self.installed}
@@ -177,25 +193,20 @@ class Upgrade(Case):
     def test_of_30_packages_is_one_change_and_no_finding(self):
         before = self.contents()
         watch = self.watch()
-        run(SOMBRERO, "change", "begin", "--id", "upgrade-1", "--state", self.state, "--",
-            *self.dpkg(self.new), cgroup=self.cgroup)
+        self.do(SOMBRERO, "change", "begin", "--id", "upgrade-1", "--state", f"{INSIDE}/state", "--", *self.dpkg(self.new))
         status = watch.stop()
         self.assertFalse(before & self.contents())
         self.assertEqual(watch.lines(), [])
         self.assertEqual(status, 0, watch.said())
-        events = self.events_of("upgrade-1")
-        written = [event["path"] for event in events if event["kind"] == "write"]
-        self.assertEqual(sorted(written), sorted(map(str, self.installed)), "each file, once")
-        self.assertEqual({event["change"] for event in events}, {"upgrade-1"})
-
-    def events_of(self, change):
-        """What the state remembers of a change about files."""
-        text = run(SOMBRERO, "change", "show", change, "--json", "--state", self.state)
-        return [event for event in map(json.loads, text.splitlines()) if event.get("path", "").startswith(str(self.tree))]
+        change = json.loads(run(SOMBRERO, "change", "show", "upgrade-1", "--json", "--state", self.state))
+        expected = [f"{INSIDE}/tree/{path.relative_to(self.tree)}" for path in self.installed]
+        self.assertEqual([(file["kind"], file["count"]) for file in change["changed_files"]], [("write", 1)] * len(expected))
+        self.assertEqual(sorted(file["path"] for file in change["changed_files"]), sorted(expected))
+        self.assertEqual({event["change"] for event in change["kept"] if "path" in event}, {"upgrade-1"})
 
     def test_of_them_by_nobody_s_change_is_a_finding(self):
         watch = self.watch()
-        run(*self.dpkg(self.new), cgroup=self.cgroup)
+        self.do(*self.dpkg(self.new))
         status = watch.stop()
         self.assertEqual(status, 3, watch.said())
         written = sum(finding["kinds"]["write"] for finding in watch.lines())

@@ -144,7 +144,7 @@ class KilledSensor(unittest.TestCase):
             if while_it_starts < share:
                 life.wait_until_it_watches()
                 cls.change(share - while_it_starts)
-            time.sleep(chance.uniform(0, 0.7))
+            time.sleep(chance.uniform(0, 0.5))
             if not life.kill():
                 raise AssertionError(f"life {number} ended by itself: {life.said()}")
             life = cls.begin()
