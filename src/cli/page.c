@@ -166,10 +166,8 @@ static void add_size(struct buffer *out, const char *between, uint64_t before, u
 	if (before == EVENT_NO_SIZE && after == EVENT_NO_SIZE)
 		return;
 	buffer_text(out, between);
-	if (before != EVENT_NO_SIZE)
-		buffer_printf(out, "%" PRIu64, before);
-	if (before != EVENT_NO_SIZE && after != EVENT_NO_SIZE)
-		buffer_text(out, " → ");
+	if (before != EVENT_NO_SIZE && before != after)
+		buffer_printf(out, "%" PRIu64 "%s", before, after != EVENT_NO_SIZE ? " → " : "");
 	if (after != EVENT_NO_SIZE)
 		buffer_printf(out, "%" PRIu64, after);
 	buffer_text(out, " bytes");
