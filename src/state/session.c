@@ -210,7 +210,7 @@ int session_failed(struct state *state, const struct event *event)
 	int status;
 
 	address_of(event, address);
-	(void)snprintf(user, sizeof(user), "%s", user_of(event));
+	(void)snprintf(user, sizeof(user), "%s", event->login_user); /* `user` is who runs the service */
 	(void)snprintf(service, sizeof(service), "%s", event->login_service);
 	values[0] = sql_text(address);
 	values[1] = sql_text(user);

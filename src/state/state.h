@@ -76,7 +76,7 @@ int state_outbox_done(struct state *state, uint64_t up_to);
  * - login, logout and every event with a `login`: under that session;
  * - login_failed: counted by address, user and service;
  * - every event in a change's context or with a `change`: under that run of the change.
- * The user of a login is `login_user`, else `user`. Anything else costs nothing.
+ * The user of a login is `login_user`, else `user`; of one that failed, `login_user`. Anything else costs nothing.
  */
 int state_record(void *to, const struct event *event);
 

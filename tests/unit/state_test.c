@@ -1296,11 +1296,13 @@ static void failed_logins_are_counted_by_address_user_and_service(void **unused)
 	record(opened, make_failed(0, "root", 1));
 	record(opened, make_failed(5, "root", 10));
 	record(opened, make_failed(7, "x'; DROP", 0));
+	record(opened, make_failed(6, "", 1)); /* `user` is alice there: who runs the service */
 	opened = reopen(opened, STATE_WATCH);
 	record(opened, make_failed(9, "root", 2));
 	commit(opened);
 	assert_int_equal(state_failed_logins(opened, 0, see_failed, &failures), 0);
-	assert_string_equal(failures.text, "root@192.0.2.7/sshd:13:0-9 x'; DROP@192.0.2.7/sshd:1:7-7 ");
+	assert_string_equal(failures.text,
+			    "root@192.0.2.7/sshd:13:0-9 x'; DROP@192.0.2.7/sshd:1:7-7 @192.0.2.7/sshd:1:6-6 ");
 	failures = (struct failures) { .text = "" };
 	assert_int_equal(state_failed_logins(opened, t0 + 8 * SECOND, see_failed, &failures), 0);
 	assert_int_equal(failures.count, 1);
