@@ -392,8 +392,8 @@ struct image *image_moved(const struct image *image, const char *cgroup)
 
 struct context_node *context_new(const struct context *context, const char *unit, const char *login, const char *change)
 {
-	size_t size = strlen(context->name) + strlen(context->container) + strlen(unit) + strlen(login) +
-		      strlen(change) + 5;
+	size_t size =
+		strlen(context->name) + strlen(context->container) + strlen(unit) + strlen(login) + strlen(change) + 5;
 	struct context_node *node = calloc(1, sizeof(*node) + size);
 	char *at;
 

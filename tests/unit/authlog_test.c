@@ -55,16 +55,22 @@ static void assert_entry(const struct authlog_entry *entry, const struct expecte
 	assert_string_equal(entry->certificate, text(expected->certificate));
 }
 
-/* The bytes are on the heap and not ended, so that a sanitizer sees what is read behind them. */
+/* On the heap and not ended, so that a sanitizer sees what is read behind it. */
+static char *copy_of(const char *text, size_t size)
+{
+	char *copy = malloc(size ? size : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, text, size); /* NOLINT(bugprone-not-null-terminated-result): that is what it is for */
+	return copy;
+}
+
 static bool parse_message(const char *program, const char *message, struct authlog_entry *out)
 {
 	size_t size = strlen(message);
-	char *copy = malloc(size ? size : 1);
-	bool found;
+	char *copy = copy_of(message, size);
+	bool found = authlog_parse_message(program, 1, copy, size, out);
 
-	assert_non_null(copy);
-	memcpy(copy, message, size);
-	found = authlog_parse_message(program, 1, copy, size, out);
 	free(copy);
 	return found;
 }
@@ -72,12 +78,9 @@ static bool parse_message(const char *program, const char *message, struct authl
 static bool parse_line(const char *line, struct authlog_entry *out)
 {
 	size_t size = strlen(line);
-	char *copy = malloc(size ? size : 1);
-	bool found;
+	char *copy = copy_of(line, size);
+	bool found = authlog_parse_line(copy, size, out);
 
-	assert_non_null(copy);
-	memcpy(copy, line, size);
-	found = authlog_parse_line(copy, size, out);
 	free(copy);
 	return found;
 }
