@@ -477,6 +477,7 @@ int files_open(struct sensor *sensor, const struct file_watch *watch, struct fil
 			places_note(files, process);
 	}
 	places_meet(files);
+	places_forget_strangers(files);
 	files_forget_place(files);
 	places_let_go(files);
 	if (status < 0) {

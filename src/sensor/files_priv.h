@@ -11,7 +11,7 @@
 #include "sensor/sensor_priv.h"
 #include "sensor/touch_priv.h"
 
-#define PLACE_ID_MAX 24
+#define PLACE_ID_MAX 36
 /* More containers than these at once are not watched. */
 #define PLACES_MAX       256
 #define PLACES_NOTED_MAX 64
@@ -19,7 +19,7 @@
 /* A container whose files are watched. */
 struct place {
 	struct place *next;
-	char id[PLACE_ID_MAX];
+	char id[PLACE_ID_MAX]; /* "containers/3f2a9c1b77aa": what its paths begin with */
 	uint32_t mount_namespace;
 	int root; /* open for a moment; -1 */
 };
@@ -85,6 +85,9 @@ void places_note(struct files *files, struct process *process);
 
 /* From now on the files of containers that were noted are watched, and known as they are. */
 void places_meet(struct files *files);
+
+/* At the start: what is known of containers that are no longer there is forgotten. */
+void places_forget_strangers(struct files *files);
 
 /* Containers without processes are gone, and so is what was known of their files. */
 void places_sweep(struct files *files);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the paths of watched files are looked up: at home, or in a container, whose paths begin with its id ("3f2a9c1b77aa/srv/app").
+ * Where the paths of watched files are looked up: at home, or in a container, whose paths begin with its id ("containers/3f2a9c1b77aa/srv/app").
  * A container's root is reached through one of its processes, and only for a moment: held open it would keep the engine from taking
  * the container away.
  */
@@ -15,9 +15,14 @@
 #include "sensor/files_priv.h"
 #include "sensor/rooted.h"
 
+#define ALL "containers"
+
+/* How much of the path says which container; 0 at home. */
 static size_t id_size(const char *path)
 {
-	return path[0] == '/' ? 0 : strcspn(path, "/");
+	size_t all = strlen(ALL "/");
+
+	return strncmp(path, ALL "/", all) != 0 ? 0 : all + strcspn(path + all, "/");
 }
 
 const char *place_inside(const char *path)
@@ -27,7 +32,9 @@ const char *place_inside(const char *path)
 
 const char *place_container(const char *path, char out[PLACE_ID_MAX])
 {
-	(void)snprintf(out, PLACE_ID_MAX, "%.*s", (int)id_size(path), path);
+	size_t size = id_size(path), all = size ? strlen(ALL "/") : 0;
+
+	(void)snprintf(out, PLACE_ID_MAX, "%.*s", (int)(size - all), path + all);
 	return out;
 }
 
@@ -39,6 +46,14 @@ static struct place *find(const struct files *files, const char *path)
 	while (place && (strlen(place->id) != size || memcmp(place->id, path, size) != 0))
 		place = place->next;
 	return place;
+}
+
+static struct place *find_container(const struct files *files, const char *container)
+{
+	char path[PLACE_ID_MAX];
+
+	(void)snprintf(path, sizeof(path), ALL "/%s", container);
+	return find(files, path);
 }
 
 /* One of the container's processes that is still there. */
@@ -130,7 +145,7 @@ static bool has_own_files(const struct files *files, const struct process *proce
 {
 	const char *container = process->context ? process->context->context.container : "";
 
-	return container[0] && strcmp(container, "chroot") != 0 && strlen(container) < PLACE_ID_MAX &&
+	return container[0] && strcmp(container, "chroot") != 0 && strlen(container) + strlen(ALL "/") < PLACE_ID_MAX &&
 	       process->mount_namespace && process->mount_namespace != files->sensor->contexts.home.mount_namespace &&
 	       process->mount_namespace != files->sensor->contexts.mount_namespace;
 }
@@ -141,7 +156,7 @@ static struct place *add(struct files *files, const struct process *process)
 
 	if (!place)
 		return NULL;
-	(void)snprintf(place->id, sizeof(place->id), "%s", process->context->context.container);
+	(void)snprintf(place->id, sizeof(place->id), ALL "/%s", process->context->context.container);
 	place->mount_namespace = process->mount_namespace;
 	place->root = -1;
 	place->next = files->places;
@@ -152,7 +167,7 @@ static struct place *add(struct files *files, const struct process *process)
 
 void places_note(struct files *files, struct process *process)
 {
-	if (!has_own_files(files, process) || find(files, process->context->context.container) ||
+	if (!has_own_files(files, process) || find_container(files, process->context->context.container) ||
 	    files->noted_count == PLACES_NOTED_MAX)
 		return;
 	process_hold(process);
@@ -164,7 +179,7 @@ static void meet(struct files *files, const struct process *process)
 	struct place *place;
 	struct error error;
 
-	if (!has_own_files(files, process) || find(files, process->context->context.container) ||
+	if (!has_own_files(files, process) || find_container(files, process->context->context.container) ||
 	    files->place_count >= PLACES_MAX)
 		return;
 	place = add(files, process);
@@ -198,6 +213,44 @@ static void leave(struct files *files, struct place *place)
 		(void)close(place->root);
 	free(place);
 	files->place_count--;
+}
+
+/* Those of which something is known from before, and that are not there. */
+struct strangers {
+	const struct files *files;
+	char id[PLACES_MAX][PLACE_ID_MAX];
+	unsigned count;
+};
+
+static int note_stranger(void *to, const char *path, const struct baseline_file *file)
+{
+	struct strangers *strangers = to;
+	char id[PLACE_ID_MAX];
+
+	(void)file;
+	(void)snprintf(id, sizeof(id), "%.*s", (int)id_size(path), path);
+	if (!id[0] || find(strangers->files, path))
+		return 0;
+	for (unsigned i = 0; i < strangers->count; i++) {
+		if (!strcmp(strangers->id[i], id))
+			return 0;
+	}
+	(void)snprintf(strangers->id[strangers->count], PLACE_ID_MAX, "%s", id);
+	return ++strangers->count == PLACES_MAX;
+}
+
+void places_forget_strangers(struct files *files)
+{
+	const struct baseline *baseline = files->watch->baseline;
+	struct strangers *strangers = calloc(1, sizeof(*strangers));
+
+	if (!strangers)
+		return;
+	strangers->files = files;
+	(void)baseline->walk(baseline->owner, ALL, note_stranger, strangers);
+	for (unsigned i = 0; i < strangers->count; i++)
+		(void)baseline->forget(baseline->owner, strangers->id[i]);
+	free(strangers);
 }
 
 void places_sweep(struct files *files)

@@ -443,17 +443,35 @@ static void watch_whole(struct files *files, const char *top, uint64_t entries)
 	(void)close(fd);
 }
 
+static int is_known(void *to, const char *path, const struct baseline_file *file)
+{
+	(void)to;
+	(void)path;
+	(void)file;
+	return 1;
+}
+
+/* A container's id may come again, for another one: there it counts whether anything is known. */
+static bool was_taken(const struct files *files, const char *top)
+{
+	const struct baseline *baseline = files->watch->baseline;
+
+	if (place_inside(top) == top)
+		return baseline->is_taken(baseline->owner, top) == 1;
+	return baseline->walk(baseline->owner, top, is_known, NULL) == 1;
+}
+
 int scan_start(struct files *files, const char *top, struct error *error)
 {
 	const struct baseline *baseline = files->watch->baseline;
-	struct scan scan = { .files = files, .take = baseline->is_taken(baseline->owner, top) != 1 };
+	struct scan scan = { .files = files, .take = !was_taken(files, top) };
 	int status = scan_tree(&scan, top);
 
 	if (status == -EOPNOTSUPP)
 		return error_set(error, -ENOTSUP, "can't watch %s: its filesystem does not tell of changes", top);
 	if (!status)
 		watch_whole(files, top, scan.looked);
-	if (!status && scan.take)
+	if (!status && scan.take && place_inside(top) == top)
 		status = baseline->set_taken(baseline->owner, top);
 	return status < 0 ? error_set(error, status, "can't look through %s: %s", top, strerror(-status)) : 0;
 }
