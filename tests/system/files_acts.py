@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import pathlib
-import pty
 import re
 import shutil
 import stat
@@ -278,7 +277,8 @@ def shell(name, script, *reports, after=None, before=None, who=ALICE, program=No
           **more):
     """In a login by ssh: of whoever acts, if nobody else asks for it."""
     after = NEW if after is None else after
-    return Act(name, by_ssh(script, asked_by or who), who, f"{BASH}(-c)" if program is None else program, reports or (write("file"),), before or FILE, after, **more)
+    return Act(name, by_ssh(script, asked_by or who), who, f"{BASH}(-c)" if program is None else program,
+               reports or (write("file"),), before or FILE, after, **more)
 
 
 def by_ssh(script, who):
@@ -315,7 +315,8 @@ WAYS = (
     shell("by-proc-root", "echo new >/proc/self/root$D/file"),
     shell("by-proc-cwd", "cd $D; echo new >/proc/self/cwd/file"),
     tool("unnamed", "unnamed $D/file new", create("file"), before={"other": "old\n"}, after={"other": "old\n", "file": "new\n"}),
-    tool("exchange", "exchange $D/a $D/b", write("a"), write("b"), before={"a": "1\n", "b": "2\n"}, after={"a": "2\n", "b": "1\n"}),
+    tool("exchange", "exchange $D/a $D/b", write("a"), write("b"), before={"a": "1\n", "b": "2\n"},
+         after={"a": "2\n", "b": "1\n"}),
     tool("ring", "ring $D/file new"),
     tool("mapped", "mapped $D/file new", write("file", flags=("actor_uncertain",))),
     tool("mapped-by-two", "mapped-by-two $D/file new", write("file", flags=("actor_uncertain",))),
@@ -332,12 +333,12 @@ WAYS = (
           *(create(path, program="", hidden=True) for path in ("a/b", "a/b/c", "a/b/c/file")), before={"file": "old\n"},
           after=FILE | {"a": FOLDER, "a/b": FOLDER, "a/b/c": FOLDER, "a/b/c/file": "new\n"}),
     shell("rm", "rm $D/file", remove("file"), after={}, program=real("rm")),
-    shell("rm-r", "rm -r $D/d", *(remove(path) for path in ("d/1", "d/e/2", "d/e", "d")), before={"d/1": "1", "d/e/2": "2"}, after={},
-          program=real("rm")),
+    shell("rm-r", "rm -r $D/d", *(remove(path) for path in ("d/1", "d/e/2", "d/e", "d")),
+          before={"d/1": "1", "d/e/2": "2"}, after={}, program=real("rm")),
     shell("mv-out", "mv $D/d $O/d; rm -r $O/d", remove("d", entries=4), before={"d/1": "1", "d/2": "2", "d/e/3": "3"},
           after={}, program=real("mv")),
-    shell("mv-in", "mkdir $O/d; echo new >$O/d/1; mv $O/d $D/d", create("d"), create("d/1", hidden=True), after=FILE | {"d": FOLDER, "d/1": "new\n"},
-          program=real("mv")),
+    shell("mv-in", "mkdir $O/d; echo new >$O/d/1; mv $O/d $D/d", create("d"), create("d/1", hidden=True),
+          after=FILE | {"d": FOLDER, "d/1": "new\n"}, program=real("mv")),
     shell("mv-within", "mv $D/d $D/e", rename("d", "e", entries=2), before={"d/1": "1", "d/2": "2"},
           after={"e": FOLDER, "e/1": "1", "e/2": "2"}, program=real("mv")),
     shell("inherited", "exec 3<>$D/file; sed s/old/new/ >&3 <<<old; exec 3>&-", program=real("sed")),
@@ -406,8 +407,8 @@ def begin(way, outlive):
         one = "fileact {} {}/file new {} {}"
         commands = [one.format(way, folder, *signs(act, folder)) for folder in folders]
         if outlive:
-            host.login(act.who.login, "".join(f"nohup {command} >/dev/null 2>&1 </dev/null & " for command in commands) + "sleep 0.3",
-                       key=host.keys[act.who.key])
+            script = "".join(f"nohup {command} >/dev/null 2>&1 </dev/null & " for command in commands)
+            host.login(act.who.login, script + "sleep 0.3", key=host.keys[act.who.key])
         else:
             host.open_login(act.who.login, "".join(f"{command} & " for command in commands) + "wait", key=host.keys[act.who.key])
         for folder in folders:
@@ -468,7 +469,8 @@ ACTS = (*WAYS, *PERSONS, *EXCUSED)
 
 
 def alices_crontab(host, *_):
-    host.write("/home/alice/nightly.sh", "#!/bin/sh\n" + "".join(f"echo new >{tree}/crontab/file\n" for tree in host.trees), 0o755)
+    lines = "".join(f"echo new >{tree}/crontab/file\n" for tree in host.trees)
+    host.write("/home/alice/nightly.sh", f"#!/bin/sh\n{lines}", 0o755)
     host.login("alice", "echo '@reboot /home/alice/nightly.sh' | crontab -", key=host.keys["alice"])
 
 
@@ -514,8 +516,8 @@ FOUND = (
 BY_SYSTEMD = (
     shell("unit", "sudo systemd-run -q --wait --unit=unit-$RANDOM cp /etc/hostname $D/file", after={"file": "web\n"},
           who=Who("job cp", "root"), program=real("cp"), asked_by=ALICE),
-    shell("timer", "sudo systemd-run -q --unit=timer-$RANDOM --on-active=0.1 --timer-property=AccuracySec=10ms cp /etc/hostname $D/file",
-          after={"file": "web\n"}, who=Who("job cp", "root"), program=real("cp"), asked_by=ALICE),
+    shell("timer", "sudo systemd-run -q --unit=timer-$RANDOM --on-active=0.1 --timer-property=AccuracySec=10ms "
+          "cp /etc/hostname $D/file", after={"file": "web\n"}, who=Who("job cp", "root"), program=real("cp"), asked_by=ALICE),
     shell("user-unit", "systemd-run -q --user --wait cp /etc/hostname $D/file", after={"file": "web\n"}, who=ALICES_MANAGER,
           program=real("cp"), asked_by=ALICE),
     shell("scope", "sudo systemd-run -q --scope cp /etc/hostname $D/file", after={"file": "web\n"}, who=ALICE_AS_ROOT,

@@ -12,15 +12,17 @@ import collections
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import tap
-from fakehost import PLAIN, SYSTEMD, Disk, Failed
-from files_acts import (ACTS, ALICE, ALICE_AS_ROOT, BELOW, BY_SYSTEMD, FILE, FOUND, NEW, STATE, UNTIED, AppHost, FileWatch, differs,
-                        is_in, shell, state_of, states_below, write)
+from fakehost import SYSTEMD, Disk, Failed
+from files_acts import (ACTS, BELOW, BY_SYSTEMD, FOUND, UNTIED, AppHost, FileWatch, differs, is_in, shell, state_of,
+                        states_below)
+from watching import SOMBRERO
 
 LAST = shell("last", "echo new >$D/file")
 # Where nothing is told one by one: made before the watch, and of no act.
@@ -143,6 +145,13 @@ class FilesTest(unittest.TestCase):
             self.assertEqual(said, dict(state.fields) if state else {}, event)
 
 
+def ask(host, *command):
+    """What a command says of what is remembered."""
+    result = subprocess.run([SOMBRERO, *command, "--state", str(host.state)], check=True, stdin=subprocess.DEVNULL,
+                            capture_output=True, text=True, timeout=30)
+    return json.loads(result.stdout)
+
+
 def brief(event):
     return " ".join(str(event.get(name, "")) for name in ("kind", "path", "path_before", "user", "program", "flags"))
 
@@ -248,6 +257,29 @@ class OnAHost(FilesTest):
     def test_each_says_which_rule_and_how_bad(self):
         for finding in self.story.findings:
             self.assertEqual((finding["finding"], finding["severity"]), ("file change", "high"))
+
+
+    # -- what is remembered
+
+    def test_what_each_change_did_is_on_its_page(self):
+        for act, change, user in (("chef-change", "deploy-1", "chef"), ("alice-change", "deploy-2", "root")):
+            for run, tree in enumerate(self.story.host.trees, 1):
+                page = ask(self.story.host, "change", "show", f"{change}", "--run", str(run), "--json")
+                self.assertEqual(page["changed_files"], [{"kind": "write", "path": f"{tree}/{act}/file", "count": 1}])
+                event = next(event for event in page["kept"] if event["kind"] == "write")
+                self.assertEqual((event["user"], event["change"]), (user, change))
+
+    def test_each_change_by_a_person_is_in_the_session_it_was_made_in(self):
+        told = collections.defaultdict(set)
+        for finding in self.story.findings:
+            event = finding["event"]
+            if finding["count"] == 1 and "login" in event:
+                told[event["login"]].add((event["kind"], event["path"]))
+        self.assertGreater(len(told), len(ACTS) / 2)
+        for login, changes in told.items():
+            page = ask(self.story.host, "sessions", "show", login, "--json")
+            kept = {(event["kind"], event["path"]) for event in page["kept"] if "path" in event}
+            self.assertLessEqual(changes, kept)
 
 
 class OnAHostWithSystemd(FilesTest):
