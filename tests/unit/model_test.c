@@ -973,7 +973,7 @@ static void folding_parts_before_changes_nothing_in_whatever_order(void **state)
 	size_t raw = 0, folded = 0;
 
 	(void)state;
-	for (int round = 0; round < 400; round++) {
+	for (int round = 0; round < 100; round++) {
 		struct model *a = random_writes(), *b = random_writes(), *c = random_writes();
 		struct model *ab = merged(a, b), *whole = merged(ab, c), *all = merged(ab, c);
 		struct model *parts, *others, *bc = merged(c, b);
