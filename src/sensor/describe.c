@@ -135,6 +135,8 @@ void sensor_emit(struct sensor *sensor, const struct process *process, const str
 	if (sensor->sink_status || (process && !process->in_scope))
 		return;
 	sensor->events++;
+	if (event_is_file(event))
+		logins_count_file(&sensor->contexts.logins, event->login);
 	status = sensor->sink(sensor->owner, event);
 	if (status)
 		sensor->sink_status = status;

@@ -146,6 +146,14 @@ struct login *logins_get(struct logins *logins, uint32_t home, const char *key, 
 	return login;
 }
 
+void logins_count_file(struct logins *logins, const char *id)
+{
+	for (size_t i = 0; id[0] && i < logins->count; i++) {
+		if (!strcmp(logins->all[i]->id, id))
+			logins->all[i]->files++;
+	}
+}
+
 /* Nobody will ever ask for it again, and what is to be said of it was said. */
 static bool is_over(const struct login *login)
 {

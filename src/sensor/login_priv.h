@@ -70,6 +70,9 @@ void logins_free(struct logins *logins);
  */
 struct login *logins_get(struct logins *logins, uint32_t home, const char *key, const char *user, const char *service);
 
+/* It has changed a watched file. "" is nobody. */
+void logins_count_file(struct logins *logins, const char *id);
+
 /* Drops those that are over, told, and in nobody's hands. */
 void logins_sweep(struct logins *logins);
 

@@ -17,6 +17,8 @@
 /* One that is older than the sensor: the log has to be found and read first. */
 #define WAIT_EXISTING_NS (3 * SECOND_NS)
 #define LOOK_FOR_LOG_NS  SECOND_NS
+/* A change of a file is told so late at most, but for large ones that are written all the time. */
+#define FILES_NS (SECOND_NS * 5 / 2)
 /* A line may be followed by another, which makes it doubtful: so much is left for that. */
 #define DOUBT_NS (SECOND_NS / 10)
 /* The latest who connected to a program that takes logins. */
@@ -425,8 +427,8 @@ void login_watch_exit(struct login *login, uint64_t time_ns)
 		login->end_ns = time_ns;
 }
 
-/* Those who were there before the sensor, and whose login had ended by then, have no beginning or end that could be told. */
-static void watch_login(struct sensor *sensor, struct login *login, uint64_t now, bool at_end)
+/* Those who were there before the sensor, and whose login had ended by then, have no beginning that could be told. */
+static void watch_begin(struct sensor *sensor, struct login *login, uint64_t now, bool at_end)
 {
 	if (!login->is_settled)
 		settle_login(sensor, login, now, at_end);
@@ -437,8 +439,17 @@ static void watch_login(struct sensor *sensor, struct login *login, uint64_t now
 	if (!login->is_told && login->had_roots)
 		tell_login(sensor, login);
 	login->is_told = true;
+}
+
+/* … nor an end. What a session did to files is told before, and a moment after it was done. */
+static void watch_end(struct sensor *sensor, struct login *login, uint64_t now, bool at_end)
+{
+	uint64_t wait_ns = sensor->files && !at_end ? FILES_NS : 0;
+
+	if (!login->is_settled)
+		return;
 	login_watch_exit(login, now);
-	if (login->end_ns && !login->is_end_told)
+	if (login->end_ns && !login->is_end_told && now >= login->end_ns + wait_ns)
 		tell_logout(sensor, login);
 	if (!login->had_roots)
 		login->is_end_told = true;
@@ -614,6 +625,14 @@ static void look_for_log(struct sensor *sensor, uint64_t now)
 	(void)authlog_source_open(watch->auth_log, contexts_home_root(&sensor->contexts, root), &watch->source);
 }
 
+void login_watch_settle(struct sensor *sensor)
+{
+	struct logins *logins = &sensor->contexts.logins;
+
+	for (size_t i = 0; i < logins->count; i++)
+		watch_begin(sensor, logins->all[i], sensor->login_watch->now_ns, true);
+}
+
 void login_watch_poll(struct sensor *sensor, bool at_end)
 {
 	struct login_watch *watch = sensor->login_watch;
@@ -625,8 +644,10 @@ void login_watch_poll(struct sensor *sensor, bool at_end)
 		look_for_log(sensor, now);
 	if (watch->source)
 		sensor->losses[LOSS_LOG] += authlog_source_read(watch->source, on_entry, sensor);
-	for (size_t i = 0; i < logins->count; i++)
-		watch_login(sensor, logins->all[i], now, at_end);
+	for (size_t i = 0; i < logins->count; i++) {
+		watch_begin(sensor, logins->all[i], now, at_end);
+		watch_end(sensor, logins->all[i], now, at_end);
+	}
 	if (!at_end && now < watch->next_tick_ns)
 		return;
 	watch->next_tick_ns = now + SECOND_NS;

@@ -21,6 +21,9 @@ void login_watch_free(struct login_watch *watch);
 /* What has come in since, and whose time has come. `at_end`: nothing more will come, so nothing is waited for. */
 void login_watch_poll(struct sensor *sensor, bool at_end);
 
+/* Nothing more is waited for to know who it is. */
+void login_watch_settle(struct sensor *sensor);
+
 /* Somebody has connected to `process`. */
 void login_watch_accept(struct sensor *sensor, const struct process *process, const struct sombrero_net *net);
 

@@ -23,8 +23,8 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import tap
 from day_test import RUNTIME
-from fakehost import PLAIN, SYSTEMD, Failed, FakeHost, end_with_parent, wait_for
-from watching import Watching
+from fakehost import PLAIN, SYSTEMD, Disk, FakeHost, end_with_parent, wait_for
+from watching import SOMBRERO, Watching
 
 SSHD = """UsePAM yes
 PasswordAuthentication yes
@@ -43,12 +43,17 @@ changes:
   - { session: { certificate: 'ci-*' } }
 """
 
+FILES = """policy: files
+files:
+  - { path: /srv/data/** }
+"""
+
 # One login each: who, with which key, and what is done. NAME is in the command line of what it starts.
 Act = collections.namedtuple("Act", "name user key does")
 
 
 def shell(script):
-    return lambda host, act: host.run(*host.as_person(act, f": act={act.name}; {script}"))
+    return lambda host, act: host.run(*host.as_person(act, f": act={act.name}; echo x >/srv/data/{act.name}; {script}"))
 
 
 def copies(*command):
@@ -118,8 +123,8 @@ touch /tmp/{0}.done
 class PeopleHost(FakeHost):
     """A host, its people, and their keys."""
 
-    def __init__(self, name, init):
-        super().__init__(name, init)
+    def __init__(self, name, init, disk):
+        super().__init__(name, init, disk=disk)
         self.keys = {who: self.make_key(who) for who in ("ca", "alice", "bob", "dana", "ci", "ci-cert", "hop")}
         self.addresses = {act.name: f"127.0.1.{number + 1}" for number, act in enumerate(ACTS)}
         self.addresses |= {"hopped": "127.0.1.100", "lasting": "127.0.1.101"}
@@ -138,7 +143,7 @@ class PeopleHost(FakeHost):
         self.write("/etc/ssh/ca.pub", self.keys["ca"].with_suffix(".pub").read_text())
         self.write("/home/alice/.ssh/hop", self.keys["hop"].read_text(), 0o600)
         self.write("/home/alice/at-once.sh", "#!/bin/sh\nid >/tmp/cron.done\n", 0o755)
-        self.prepare("chown alice: /home/alice/.ssh/hop; git init -q --bare -b main /srv/site.git; chown -R git: /srv/site.git")
+        self.prepare("mkdir -m 1777 /srv/data; chown alice: /home/alice/.ssh/hop; git init -q --bare -b main /srv/site.git; chown -R git: /srv/site.git")
         for name in ("left-tmux", "left-nohup", "left-scope"):
             self.write(f"/usr/local/bin/{name}", LEFT.format(name), 0o755)
 
@@ -322,17 +327,28 @@ def fingerprint(host, act):
     return "" if act.key is None else host.fingerprint(act.key)
 
 
+class WatchingFiles(Watching):
+    STATUSES = (0, 3)
+
+
 class Sessions:
     """The tests of both hosts."""
 
     @classmethod
     def setUpClass(cls):
-        cls.host = host = cls.enterClassContext(PeopleHost("people", cls.INIT))
+        disk = None if Disk.lack() else cls.enterClassContext(Disk())
+        cls.host = host = cls.enterClassContext(PeopleHost("people", cls.INIT, disk))
         cls.furnish(host)
         policy = host.folder / "policy.yml"
         policy.write_text(POLICY % host.fingerprint("ci"))
         cls.sensor = cls.watch(host, policy)
+        cls.state = host.folder / "state-files"
+        files = host.folder / "files.yml"
+        files.write_text(FILES)
         host.boot()
+        cls.files = None if Disk.lack() else WatchingFiles(host.cgroup, "-p", str(files), "--state", str(cls.state))
+        if cls.files:
+            cls.addClassCleanup(cls.files.close)
         host.wait_for_ssh("alice")
         log_in_all(host)
         tell_cron(host)
@@ -349,6 +365,7 @@ class Sessions:
         time.sleep(1.5)  # for the last login to be told with its end
         cls.events = cls.sensor.stop()
         cls.logins = [event for event in cls.events if event["kind"] == "login"]
+        cls.findings = cls.files.stop() if cls.files else []
 
     @classmethod
     def watch(cls, host, policy):
@@ -476,6 +493,20 @@ class Sessions:
         same = known[found[0]["login"]]
         for field in ("person", "key", "remote_address", "remote_port", "login_method"):
             self.assertEqual(found[0].get(field), same[field], field)
+
+    @unittest.skipIf(Disk.lack(), Disk.lack())
+    def test_each_change_of_a_file_is_tied_to_its_person(self):
+        """By another sensor, which came after the boot."""
+        changes = {os.path.basename(finding["event"]["path"]): finding["event"] for finding in self.findings}
+        listed = subprocess.run([SOMBRERO, "sessions", "--json", "--state", str(self.state)], stdout=subprocess.PIPE, check=True)
+        counts = {session["id"]: session.get("files", 0) for session in map(json.loads, listed.stdout.splitlines())}
+        for act in ACTS:
+            if is_no_shell(act) or act.name == "password":
+                continue
+            with self.subTest(act.name):
+                login, change = self.of(act), changes[act.name]
+                self.assertEqual((change["kind"], change["login"], change["person"]), ("create", login["login"], login["person"]))
+                self.assertEqual(counts[login["login"]], 1)
 
     def test_nothing_was_lost(self):
         self.assertEqual([event for event in self.events if event["kind"] == "loss"], [])
