@@ -268,13 +268,9 @@ static void show_counts(struct buffer *out, const struct state_counts *counts)
 
 /* JSON */
 
-static int json_path(void *to, const struct state_touch *touch)
+static void json_touch(struct buffer *out, const struct state_touch *touch)
 {
-	struct buffer *out = to;
-
-	if (touch->rewritten_ns)
-		return 0;
-	buffer_text(out, out->data[out->size - 1] == '[' ? "{" : ",{");
+	buffer_byte(out, '{');
 	json_text(out, "path", touch->path);
 	json_text(out, "kind", event_kind_name(touch->kind));
 	json_text(out, "person", touch->person);
@@ -287,6 +283,17 @@ static int json_path(void *to, const struct state_touch *touch)
 	json_time(out, "last", touch->last_ns);
 	json_number(out, "count", touch->count);
 	buffer_byte(out, '}');
+}
+
+static int json_path(void *to, const struct state_touch *touch)
+{
+	struct buffer *out = to;
+
+	if (touch->rewritten_ns)
+		return 0;
+	if (out->data[out->size - 1] != '[')
+		buffer_byte(out, ',');
+	json_touch(out, touch);
 	return 0;
 }
 
@@ -304,6 +311,10 @@ static int json_sombrero(void *to, const struct state_sombrero *sombrero)
 	json_number(out, "touched", sombrero->touched);
 	json_number(out, "waiting", sombrero->waiting);
 	json_number(out, "untold", sombrero->untold);
+	json_key(out, "first");
+	json_touch(out, &sombrero->first);
+	json_key(out, "latest");
+	json_touch(out, &sombrero->last);
 	json_key(out, "paths");
 	buffer_byte(out, '[');
 	result = state_sombrero_touches(status->state, sombrero->number, json_path, out);

@@ -100,7 +100,7 @@ struct state_touch {
 	const char *path;
 	uint32_t kinds; /* 1 << EVENT_… of what was done to it */
 	uint64_t count, first_ns, last_ns;
-	/* of the last touch */
+	/* of the last touch; in state_sombrero.first of the first */
 	const char *person, *user, *program, *login, *context, *rule;
 	enum event_kind kind;
 	uint64_t rewritten_ns;    /* 0: not yet */

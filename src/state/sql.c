@@ -42,8 +42,9 @@ const char sql_schema[] =
 	"NULL,"
 	" first INTEGER NOT NULL, last INTEGER NOT NULL, kind TEXT NOT NULL, person TEXT NOT NULL, user TEXT NOT NULL,"
 	" program TEXT NOT NULL, login TEXT NOT NULL, context TEXT NOT NULL, rule TEXT NOT NULL,"
-	" rewritten INTEGER NOT NULL DEFAULT 0, rewritten_by TEXT NOT NULL DEFAULT '', PRIMARY KEY (sombrero, path)) "
-	"WITHOUT ROWID;";
+	" first_kind TEXT NOT NULL, first_person TEXT NOT NULL, first_user TEXT NOT NULL, first_program TEXT NOT NULL,"
+	" first_login TEXT NOT NULL, first_context TEXT NOT NULL, rewritten INTEGER NOT NULL DEFAULT 0,"
+	" rewritten_by TEXT NOT NULL DEFAULT '', PRIMARY KEY (sombrero, path)) WITHOUT ROWID;";
 
 #define SESSION_COLUMNS                                                                                             \
 	"SELECT id, record, person, user, service, method, key, certificate, address, port, tty, container, audit," \
@@ -56,6 +57,11 @@ const char sql_schema[] =
 #define TOUCH_COLUMNS                                                                                           \
 	"SELECT path, kinds, count, first, last, kind, person, user, program, login, context, rule, rewritten," \
 	" rewritten_by FROM touch "
+
+/* The same of whoever was first. */
+#define FIRST_TOUCH_COLUMNS                                                                                          \
+	"SELECT path, kinds, count, first, first, first_kind, first_person, first_user, first_program, first_login," \
+	" first_context, rule, rewritten, rewritten_by FROM touch "
 
 /* ?1 a boot: goes on, as far as the row knows. */
 #define IS_OPEN "end = 0 AND boot = ?1 AND unwatched = 0"
@@ -186,15 +192,16 @@ const char *const sql_text_of[SQL_STATEMENT_COUNT] = {
 			     " program = ?8, login = ?9, context = ?10, rule = ?11, rewritten = 0, rewritten_by = ''"
 			     " WHERE sombrero = ?1 AND path = ?2",
 	[SQL_TOUCH_NEW] = "INSERT INTO touch (sombrero, path, kinds, count, first, last, kind, person, user, program, "
-			  "login, context, rule)"
-			  " VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+			  "login, context, rule,"
+			  " first_kind, first_person, first_user, first_program, first_login, first_context)"
+			  " VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?5, ?6, ?7, ?8, ?9, ?10)",
 	/* ?3 when, ?4 by which change, ?5 the kinds of touch that this can't undo */
 	[SQL_TOUCH_REWRITTEN] = "UPDATE touch SET rewritten = ?3, rewritten_by = ?4"
 				" WHERE sombrero = ?1 AND path = ?2 AND rewritten = 0 AND kinds & ?5 = 0",
 	[SQL_TOUCH_REWRITTEN_BELOW] = "UPDATE touch SET rewritten = ?4, rewritten_by = ?5"
 				      " WHERE sombrero = ?1 AND path >= ?2 AND path < ?3 AND rewritten = 0",
 	[SQL_TOUCH_EACH] = TOUCH_COLUMNS "WHERE sombrero = ? ORDER BY path",
-	[SQL_TOUCH_FIRST] = TOUCH_COLUMNS "WHERE sombrero = ? ORDER BY first, path LIMIT 1",
+	[SQL_TOUCH_FIRST] = FIRST_TOUCH_COLUMNS "WHERE sombrero = ? ORDER BY first, path LIMIT 1",
 	[SQL_TOUCH_LAST] = TOUCH_COLUMNS "WHERE sombrero = ? ORDER BY last DESC, path DESC LIMIT 1",
 	[SQL_TOUCH_FORGET] = "DELETE FROM touch WHERE sombrero = ?",
 

@@ -1821,6 +1821,28 @@ static void a_touch_puts_it_on_and_says_by_whom(void **unused)
 	state_close(opened);
 }
 
+static int see_who_was_first(void *to, const struct state_sombrero *sombrero)
+{
+	(void)snprintf(to, 256, "%s %s %s %s", sombrero->first.person, event_kind_name(sombrero->first.kind),
+		       sombrero->last.person, event_kind_name(sombrero->last.kind));
+	return 1;
+}
+
+static void who_was_first_is_known_though_others_touch_the_same(void **unused)
+{
+	struct state *opened = open_state(STATE_WATCH);
+	struct event bob = make_touch(EVENT_ATTRIBUTES, 5, "/srv/app/a");
+	char who[256];
+
+	(void)unused;
+	(void)touch(opened, make_touch(EVENT_WRITE, 1, "/srv/app/a"));
+	bob.person = "SHA256:of-bob";
+	(void)touch(opened, bob);
+	assert_int_equal(state_sombreros(opened, see_who_was_first, who), 1);
+	assert_string_equal(who, "SHA256:abc write SHA256:of-bob attributes");
+	state_close(opened);
+}
+
 static void it_comes_off_when_a_change_rewrote_every_touched_path(void **unused)
 {
 	struct state *opened = open_state(STATE_WATCH);
@@ -2077,6 +2099,7 @@ int main(void)
 		TEST(what_goes_on_stays_though_it_is_old),
 		TEST(the_oldest_goes_for_room),
 		TEST(a_touch_puts_it_on_and_says_by_whom),
+		TEST(who_was_first_is_known_though_others_touch_the_same),
 		TEST(it_comes_off_when_a_change_rewrote_every_touched_path),
 		TEST(what_is_no_change_rewrites_nothing),
 		TEST(attributes_undo_only_attributes),
