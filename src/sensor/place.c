@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sensor/files_priv.h"
@@ -174,13 +175,37 @@ void places_note(struct files *files, struct process *process)
 	files->noted[files->noted_count++] = process;
 }
 
+static bool is_root_of_home(const struct files *files, int root)
+{
+	struct stat home, status;
+
+	return !fstat(files->root, &home) && !fstat(root, &status) && home.st_dev == status.st_dev &&
+	       home.st_ino == status.st_ino;
+}
+
+/* Whoever makes a container has a mount namespace first, and goes to its root later: until then there is nothing of its own. */
+static bool has_own_root(const struct files *files, const struct process *process)
+{
+	char path[32] = "";
+	bool has;
+	int root;
+
+	(void)contexts_root(&files->sensor->contexts, process, path);
+	root = path[0] ? rooted_open_root(path) : -ENOENT;
+	if (root < 0)
+		return false;
+	has = !is_root_of_home(files, root);
+	(void)close(root);
+	return has;
+}
+
 static void meet(struct files *files, const struct process *process)
 {
 	struct place *place;
 	struct error error;
 
 	if (!has_own_files(files, process) || find_container(files, process->context->context.container) ||
-	    files->place_count >= PLACES_MAX)
+	    files->place_count >= PLACES_MAX || !has_own_root(files, process))
 		return;
 	place = add(files, process);
 	if (!place)
