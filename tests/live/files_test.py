@@ -184,6 +184,12 @@ class Changes(FilesTest):
         self.assertEqual([event["kind"] for event in events], ["write", "write"])
         self.assertEqual([event["sha256"] for event in events], [sha256(b"2"), sha256(b"1")])
 
+    def test_a_name_that_was_only_passed_on_the_way(self):
+        (self.tree / "one").write_bytes(b"x")
+        [event] = self.tell(f'exec {watch.PYTHON} -c "$1"', "import os; os.rename('one', 'two'); os.rename('two', 'three')")
+        self.assertEqual((event["kind"], event["path_before"], event["path"]),
+                         ("rename", f"{self.tree}/one", f"{self.tree}/three"))
+
     def test_moving_in_and_out(self):
         (self.tree / "out").write_bytes(b"x")
         (self.folder / "in").write_bytes(b"y")
@@ -310,6 +316,35 @@ class Directories(FilesTest):
                          [("create", "in"), ("create", "sub"), ("create", "file"), ("write", "file"), ("remove", "out")])
         self.assertEqual(events[-1]["entries"], 1)
 
+    def test_directories_that_change_places(self):
+        for name in ("one", "two"):
+            (self.tree / name / "sub").mkdir(parents=True)
+            (self.tree / name / "sub" / "file").write_bytes(name.encode())
+        code = ("import ctypes\n"
+                "assert not ctypes.CDLL(None).renameat2(-100, b'one', -100, b'two', 2)\n")  # RENAME_EXCHANGE
+        watching = self.begin()
+        self.act(f'exec {watch.PYTHON} -c "$1"', code)
+        watching.wait_for(2)
+        self.act("echo 1 >one/sub/file; echo 2 >two/sub/file; echo 1 >one/sub/new; echo 2 >two/sub/new")
+        watching.wait_for(6)
+        events = self.events(watching.stop())
+        self.assertEqual(self.brief(events), [
+            ("rename", "one", "python3.11"), ("write", "one/sub/file", "dash"), ("create", "one/sub/new", "dash"),
+            ("rename", "two", "python3.11"), ("write", "two/sub/file", "dash"), ("create", "two/sub/new", "dash")])
+        self.assertEqual([event["sha256_before"] for event in events if event["kind"] == "write"],
+                         [sha256(b"two"), sha256(b"one")])
+        self.assertEqual(self.begin().stop(), [])
+
+    def test_a_directory_in_the_place_of_one_that_was_removed(self):
+        for name in ("live", "next"):
+            (self.tree / name).mkdir()
+        (self.tree / "live/old").write_bytes(b"1")
+        (self.tree / "live/file").write_bytes(b"1")
+        (self.tree / "next/file").write_bytes(b"2")
+        events = self.tell("rm -r live; mv next live", count=4)
+        self.assertEqual(self.brief(events), [("remove", "live", "rm"), ("rename", "live", "mv"),
+                                              ("remove", "live/file", "rm"), ("remove", "live/old", "rm")])
+
     def test_removing_a_directory(self):
         (self.tree / "a/b").mkdir(parents=True)
         (self.tree / "a/b/c").write_bytes(b"x")
@@ -344,6 +379,46 @@ class Directories(FilesTest):
         watching.wait_for(2)
         self.assertEqual(self.brief(self.events(watching.stop())),
                          [("create", "a.conf", "dash"), ("create", "deep/er/c", "dash")])
+
+
+    def test_the_whole_root(self):
+        """Its directory has no name; the second start compares."""
+        pattern = f"/*.{os.getpid()}"
+        for count in (0, 1):
+            watching = Watch(self.cgroup, self.folder / "state", "--files", pattern)
+            self.addCleanup(watching.process.kill)
+            path = pathlib.Path(f"/sombrero-test.{os.getpid()}")
+            self.addCleanup(path.unlink, missing_ok=True)
+            if count:
+                path.write_bytes(b"x")
+                watching.wait_for(1)
+            self.assertEqual([event["path"] for event in self.events(watching.stop())], [str(path)] * count)
+
+
+class Others(FilesTest):
+    """Those with other mounts."""
+
+    def test_whoever_makes_namespaces_of_their_own_takes_nothing_away(self):
+        """The files are those at home, whoever looks at them from elsewhere, and stay watched after."""
+        (self.tree / "file").write_bytes(b"x")
+        os.chmod(self.tree, 0o777)
+        os.chmod(self.tree / "file", 0o666)
+        watching = self.begin("--except", "program=/usr/bin/sleep")
+        gate = self.folder / "gate"
+        os.mkfifo(gate)
+        stranger = subprocess.Popen(
+            ["unshare", "-Urmpf", "/bin/sh", "-c", f"echo ready >{gate}; sleep 1; echo inside >>file; sleep 1"],
+            cwd=self.tree, preexec_fn=self.cgroup.enter)
+        self.assertEqual(gate.read_text(), "ready\n")
+        self.act("sleep 0.5; echo outside >outside")
+        self.assertEqual(stranger.wait(watch.PATIENCE), 0)
+        time.sleep(1.5)
+        self.act("echo after >after")
+        watching.wait_for(3)
+        events = self.events(watching.stop())
+        self.assertEqual(self.brief(events),
+                         [("create", "after", "dash"), ("write", "file", "dash"), ("create", "outside", "dash")])
+        self.assertEqual([event.get("file_container", "") for event in events], ["", "", ""])
 
 
 class Exceptions(FilesTest):
@@ -438,6 +513,64 @@ class Filesystems(FilesTest):
         events = self.tell("echo x >sub/new; echo over >sub/file; sleep 0.3; rm sub/file", count=3)
         self.assertEqual(sorted((kind, path) for kind, path, _ in self.brief(events)),
                          [("create", "sub/new"), ("remove", "sub/file"), ("write", "sub/file")])
+
+
+class Containers(FilesTest):
+    """Files of containers are watched under the same patterns, and told apart."""
+
+    MAKE = """
+        mount -t tmpfs tmpfs "$1"
+        mkdir "$1/upper" "$1/work" "$1/root"
+        mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+        cd "$1/root"
+        mount -t proc proc proc
+        mkdir -p old
+        pivot_root . old
+        umount -l old
+        cd /
+        exec /bin/sh -ec "$2" sh "$3"
+    """
+
+    def container(self, script):
+        disk = self.folder / "disk"
+        disk.mkdir(exist_ok=True)
+        process = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "/bin/sh", "-ec", self.MAKE, "sh", str(disk), script,
+                                    str(self.tree)], preexec_fn=self.cgroup.enter, stdin=subprocess.PIPE, text=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_a_containers_files_are_told_as_its_own(self):
+        (self.tree / "file").write_bytes(b"below")
+        watching = self.begin()
+        inside = self.container('read go; echo over >"$1/file"; echo new >"$1/new"; read go')
+        time.sleep(1.5)  # it is met
+        inside.stdin.write("go\n")
+        inside.stdin.flush()
+        watching.wait_for(2)
+        self.act("echo ours >ours")
+        watching.wait_for(3)
+        inside.stdin.close()
+        events = self.events(watching.stop())
+        self.assertEqual(self.brief(events), [("write", "file", "dash"), ("create", "new", "dash"), ("create", "ours", "dash")])
+        ids = [event.get("file_container", "") for event in events]
+        self.assertRegex(ids[0], r"^pidns:\d+$")
+        self.assertEqual(ids, [ids[0], ids[0], ""])
+        self.assertEqual(events[0]["sha256_before"], sha256(b"below"))
+        self.assertEqual((self.tree / "file").read_bytes(), b"below")
+
+    def test_a_container_that_ends_is_no_news_and_holds_nothing(self):
+        (self.tree / "file").write_bytes(b"x")
+        watching = self.begin()
+        for _ in range(2):
+            inside = self.container("read go")
+            time.sleep(1.0)
+            inside.stdin.close()
+            self.assertIn(inside.wait(watch.PATIENCE), (0, 1))
+            time.sleep(1.2)
+        mounts = pathlib.Path(f"/proc/{watching.process.pid}/fd")
+        self.assertNotIn(str(self.folder / "disk"), [os.path.realpath(each) for each in mounts.iterdir()])
+        self.assertEqual(watching.stop(), [])
 
 
 if __name__ == "__main__":
