@@ -106,7 +106,8 @@ def remove_cgroup(path):
 
 def sweep():
     """Removes cgroups and folders of tests that were killed."""
-    for parent, remove in ((cgroup_root(), remove_cgroup), (pathlib.Path(tempfile.gettempdir()), shutil.rmtree)):
+    folders = {(pathlib.Path(folder), shutil.rmtree) for folder in (tempfile.gettempdir(), "/var/tmp")}
+    for parent, remove in {(cgroup_root(), remove_cgroup), *folders}:
         for path in parent.glob(f"{PREFIX}-*-*-*"):
             _, pid, started, _ = path.name.split("-", 3)
             if pid.isdigit() and start_time(pid) != started:

@@ -76,10 +76,11 @@ class Watch:
 
 class Case(unittest.TestCase):
     def setUp(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="files-burst-", dir=DISK))
-        self.addCleanup(shutil.rmtree, self.folder)
         self.cgroup = make_cgroup("files-burst")
         self.addCleanup(remove_cgroup, self.cgroup)
+        # By such a name the next test knows a folder that a killed one left.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.cgroup.name}-", dir=DISK))
+        self.addCleanup(shutil.rmtree, self.folder)
         self.tree = self.folder / "tree"
         self.tree.mkdir()
         self.state = self.folder / "state"

@@ -9,10 +9,12 @@ Several may work in one directory at once: each touches only what it made, and N
 No two contents are the same, and a file's mode never is what it was a moment ago: the state of a file says which
 change it came from, and none is the undoing of another.
 
-A name ends in its slot, `.NAME-NUMBER`, which it keeps when it is renamed: slots() are all there are. A directory shares
-its own with what is in it. What has one slot is so little that never more than a few changes of it fall into a moment.
+A name ends in its slot, `.NAME-NUMBER`, which it keeps when it is renamed: slots() are all there are. No two files have one
+slot at a time; a directory shares its own with what is in it, and no other has it for long. So never more than a few
+changes are about one slot, neither within a moment nor between two looks.
 """
 
+import collections
 import os
 import pathlib
 import random
@@ -37,6 +39,7 @@ class Churn:
         self.count = 0
         self.made_directories = 0
         self.files = []
+        self.free_slots = collections.deque(slots(name)[:FILE_SLOTS])  # free for the longest first
         self.directories = []  # with two files in each; oldest first
 
     def new_name(self, slot):
@@ -47,7 +50,7 @@ class Churn:
         return self.top / self.random.choice((".", "etc", "lib", "lib/deep")) / self.new_name(slot)
 
     def new_file(self):
-        return self.new_path(f"{self.name}-{self.count % FILE_SLOTS}")
+        return self.new_path(self.free_slots.popleft())
 
     def content(self):
         self.count += 1
@@ -99,6 +102,7 @@ class Churn:
         path = self.any_file()
         path.unlink()
         self.files.remove(path)
+        self.free_slots.append(path.suffix[1:])
 
     def chmod(self):
         path = self.any_file()
@@ -107,7 +111,7 @@ class Churn:
     # -- changes of directories, with what is in them; none is renamed twice, so that a slot has few changes
 
     def make_directory(self):
-        slot = f"{self.name}-{FILE_SLOTS + self.made_directories % DIRECTORY_SLOTS}"
+        slot = slots(self.name)[FILE_SLOTS + self.made_directories % DIRECTORY_SLOTS]
         self.made_directories += 1
         path = self.new_path(slot)
         path.mkdir()

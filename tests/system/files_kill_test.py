@@ -100,10 +100,11 @@ class KilledSensor(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         tap.note(f"SEED={SEED}")
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="files-kill-"))
-        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.cgroup = make_cgroup("files-kill")
         cls.addClassCleanup(remove_cgroup, cls.cgroup)
+        # By such a name the next test knows a folder that a killed one left.
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{cls.cgroup.name}-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.tree = cls.folder / "tree"
         for name in ("etc", "lib/deep"):
             (cls.tree / name).mkdir(parents=True)

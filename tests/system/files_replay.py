@@ -99,7 +99,8 @@ class Replay:
             del self.tree[other]
 
     def _misfit(self, event, why):
-        shown = {key: event[key] for key in ("id", "time", "kind", "flags", "path", "path_before", "entries") if key in event}
+        told = ("id", "time", "kind", "flags", "path", "path_before", "entries")
+        shown = {key: event[key] for key in told if key in event}
         raise Misfit(f"{shown}: {why}; the report before it: {self.last.get(event['path'])}")
 
     def differences(self, tree):
