@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 300
 """Very many changes of files at once: 50,000 files unpacked are one finding that counts exactly; thirty packages upgraded
 by a declared change are that change's, and no finding at all."""
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 300
 """A sensor that is killed with SIGKILL, fifty times while four processes make 10,000 changes of files, and started again
 with the same state: every change that lasted is reported once, by the life that saw it or by a later one.
 
