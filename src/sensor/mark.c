@@ -147,11 +147,32 @@ int marks_add_filesystem(struct marks *marks, int fd)
 	return 0;
 }
 
+/* How long the container's id is that the path begins with; 0 at home. */
+static size_t place_size(const char *path)
+{
+	return path[0] == '/' ? 0 : strcspn(path, "/");
+}
+
+/*
+ * A directory that several places share is watched once: at home, else where it was met first. Else whoever makes namespaces
+ * of their own, which anybody may, would take the host's directories away from it.
+ */
+static bool is_elsewhere(const struct directory *before, const char *path)
+{
+	size_t size = place_size(path), size_before = place_size(before->path);
+
+	return size && (size != size_before || memcmp(path, before->path, size) != 0);
+}
+
 int marks_add(struct marks *marks, int fd, const char *path, bool in_tree)
 {
-	struct directory *directory = calloc(1, sizeof(*directory)), *before;
+	struct directory *directory = calloc(1, sizeof(*directory)), *before = NULL;
 	int status = directory ? read_handle(fd, directory) : -ENOMEM;
 
+	if (!status)
+		before = table_find(&marks->by_handle, hash_handle(directory), directory);
+	if (before && is_elsewhere(before, path))
+		status = -EEXIST;
 	if (!status && !is_whole(marks, directory->filesystem) &&
 	    fanotify_mark(marks->fanotify, FAN_MARK_ADD | FAN_MARK_ONLYDIR, in_tree ? TREE_MASK : WAY_MASK, fd, NULL))
 		status = errno == ENODEV || errno == EXDEV ? -EOPNOTSUPP : -errno;
@@ -164,7 +185,6 @@ int marks_add(struct marks *marks, int fd, const char *path, bool in_tree)
 		directory_free(directory);
 		return status;
 	}
-	before = table_find(&marks->by_handle, hash_handle(directory), directory);
 	if (before) {
 		directory->in_tree |= before->in_tree && !strcmp(before->path, path);
 		forget(marks, before);

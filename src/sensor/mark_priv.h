@@ -54,7 +54,8 @@ void marks_close(struct marks *marks);
 
 /*
  * Watches the open `directory`, known as `path` from now on; one known as that before is another and is let go. 0, or a
- * negative errno: -EOPNOTSUPP where the filesystem can't tell.
+ * negative errno: -EOPNOTSUPP where the filesystem can't tell, -EEXIST where it is known at home already, or in another
+ * container, and stays known as that.
  */
 int marks_add(struct marks *marks, int directory, const char *path, bool in_tree);
 /* Says of one that was added that its notices are those of an overlay's upper layer. */

@@ -258,7 +258,7 @@ static int watch_upper(struct files *files, int fd, const char *path, bool in_tr
 		status = mark_upper(files, upper, path, in_tree);
 	buffer_free(&mounts);
 	if (status < 0)
-		return -EOPNOTSUPP;
+		return status == -EEXIST ? status : -EOPNOTSUPP;
 	files->tally.by_upper++;
 	return 0;
 }
@@ -312,6 +312,10 @@ static int look_through(struct scan *scan, const char *directory)
 		return 0;
 	}
 	status = watch_directory(scan->files, fd, directory);
+	if (status == -EEXIST) { /* what is in it is told of where it is known */
+		(void)close(fd);
+		return 0;
+	}
 	listing = fdopendir(fd);
 	if (!listing) {
 		(void)close(fd);
