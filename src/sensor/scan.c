@@ -378,6 +378,12 @@ static void look_at_top(struct scan *scan, const char *top)
 		on_file(scan, place, name);
 }
 
+/* The baseline calls the root directory by its name. */
+static const char *name_of(const char *top)
+{
+	return top[0] ? top : "/";
+}
+
 static int touch_unseen(void *to, const char *path, const struct baseline_file *file)
 {
 	struct scan *scan = to;
@@ -396,7 +402,7 @@ static void find_gone(struct scan *scan, const char *top)
 
 	scan->waiting = NULL;
 	scan->waiting_count = scan->waiting_capacity = 0;
-	(void)baseline->walk(baseline->owner, top, touch_unseen, scan);
+	(void)baseline->walk(baseline->owner, name_of(top), touch_unseen, scan);
 	for (size_t i = 0; i < scan->waiting_count; i++) {
 		touch(scan, scan->waiting[i]);
 		free(scan->waiting[i]);
@@ -411,7 +417,7 @@ static int scan_tree(struct scan *scan, const char *top)
 
 	watch_way(scan->files, top);
 	if (!scan->take)
-		status = baseline->walk(baseline->owner, top, add_print, &scan->prints);
+		status = baseline->walk(baseline->owner, name_of(top), add_print, &scan->prints);
 	if (status < 0) {
 		free(scan->prints.slot);
 		return status;
@@ -461,7 +467,7 @@ static bool was_taken(const struct files *files, const char *top)
 	const struct baseline *baseline = files->watch->baseline;
 
 	if (place_inside(top) == top)
-		return baseline->is_taken(baseline->owner, top) == 1;
+		return baseline->is_taken(baseline->owner, name_of(top)) == 1;
 	return baseline->walk(baseline->owner, top, is_known, NULL) == 1;
 }
 
@@ -472,12 +478,12 @@ int scan_start(struct files *files, const char *top, struct error *error)
 	int status = scan_tree(&scan, top);
 
 	if (status == -EOPNOTSUPP)
-		return error_set(error, -ENOTSUP, "can't watch %s: its filesystem does not tell of changes", top);
+		return error_set(error, -ENOTSUP, "can't watch %s: its filesystem does not tell of changes", name_of(top));
 	if (!status)
 		watch_whole(files, top, scan.looked);
 	if (!status && scan.take && place_inside(top) == top)
-		status = baseline->set_taken(baseline->owner, top);
-	return status < 0 ? error_set(error, status, "can't look through %s: %s", top, strerror(-status)) : 0;
+		status = baseline->set_taken(baseline->owner, name_of(top));
+	return status < 0 ? error_set(error, status, "can't look through %s: %s", name_of(top), strerror(-status)) : 0;
 }
 
 void scan_again(struct files *files, const char *top, const struct actor *actor)
