@@ -70,10 +70,15 @@ static int parse(struct sessions *sessions, int argc, char **argv)
 	optind = 1;
 	while (!status && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		status = parse_option(sessions, option, optarg);
+	if (!status && sessions->failed && (sessions->filter.open || sessions->filter.person))
+		return usage_error(&command_sessions,
+				   "--open and --person are for sessions, not for logins that failed");
 	if (status || optind == argc)
 		return status;
 	if (strcmp(argv[optind], "show") != 0)
 		return usage_error(&command_sessions, "'%s' is not wanted here", argv[optind]);
+	if (sessions->failed || sessions->filter.open || sessions->filter.person || sessions->filter.since_ns)
+		return usage_error(&command_sessions, "--open, --person, --since and --failed are for the list");
 	if (optind + 2 != argc)
 		return usage_error(&command_sessions, "say which session to show: the beginning of its id");
 	sessions->show = argv[optind + 1];

@@ -304,7 +304,8 @@ class Told(Stateful):
         self.begin("true")
         for since in ("2h", "2026-11-24", "2026-11-24 14:00", "2026-11-24T14:00:05"):
             self.assertEqual(self.run_sombrero("sessions", "--since", since, "--state", self.state).returncode, 0)
-        for words in (("--since", "yesterday"), ("--since", "2026-13-77"), ("dance",), ("show",), ("show", "a", "b"), ("--what",)):
+        for words in (("--since", "yesterday"), ("--since", "2026-13-77"), ("dance",), ("show",), ("show", "a", "b"), ("--what",),
+                      ("show", "a", "--open"), ("--failed", "--person", "x")):
             self.assertEqual(self.run_sombrero("sessions", *words, "--state", self.state).returncode, 2, words)
         self.assertEqual(self.listed("sessions"), [])
         result = self.run_sombrero("sessions", "show", "abc", "--state", self.state)

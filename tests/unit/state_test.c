@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
@@ -857,6 +858,9 @@ static void a_full_disk_keeps_what_was_committed(void **unused)
 	if (geteuid() != 0)
 		skip();
 	assert_int_equal(mkdir(place, 0700), 0);
+	/* In a mount namespace of our own, so that it goes with us however this ends. */
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	assert_int_equal(mount("none", place, "tmpfs", 0, "size=1m,mode=0700"), 0);
 	opened = open_state(STATE_WATCH);
 	baseline = state_baseline(opened);
