@@ -317,18 +317,18 @@ static void replace_text(char **text, const char *by)
 /* A name that was only passed on the way is not what it was called. */
 static void on_rename(struct files *files, const struct happening *what)
 {
-	const char *from = what->path;
+	char *origin = NULL;
 	struct touch *old, *new;
-	char *origin;
 
 	old = files_touch(files, what->path, what->mask, &what->actor);
-	if (old && old->from && !old->weak)
-		from = old->from;
-	origin = strdup(from);
+	if (old && old->from && !old->weak) {
+		origin = old->from;
+		old->from = NULL;
+	}
 	new = files_touch(files, what->to, what->mask, &what->actor);
-	if (new &&origin && strcmp(origin, what->to) != 0)
-		replace_text(&new->from, origin);
-	old = touches_find(&files->touches, what->path);
+	if (new &&strcmp(origin ? origin : what->path, what->to) != 0)
+		replace_text(&new->from, origin ? origin : what->path);
+	old = touches_find(&files->touches, origin ? origin : what->path);
 	if (old && new)
 		replace_text(&old->to, what->to);
 	free(origin);
