@@ -96,7 +96,8 @@ int state_sombrero_rewritten(struct state *state, const struct event *event);
 int state_sombrero_off(struct state *state, const char *reason, const char *person);
 
 /* Bounds; what a state begins with are the STATE_… below. For tests, and for hosts with little room. */
-#define STATE_RECORD_LINES 10000                  /* events kept whole of one session or one run of a change */
+#define STATE_RECORD_LINES \
+	10000 /* events kept whole of one session or one run of a change; exec, exit and network: three quarters */
 #define STATE_RECORD_BYTES (4 * 1024 * 1024)      /* … and their size */
 #define STATE_FAILED_MAX   10000                  /* failed logins: (address, user, service) */
 #define STATE_TOUCHED_MAX  100000                 /* paths that a sombrero knows */
