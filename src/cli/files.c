@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/path.h"
 #include "event/ndjson.h"
 #include "policy/glob.h"
 
@@ -89,13 +90,6 @@ static bool wants_text(void *owner, const char *path)
 	return false;
 }
 
-static bool is_below(const char *path, const char *top)
-{
-	size_t size = strlen(top);
-
-	return !strncmp(path, top, size) && (!path[size] || path[size] == '/');
-}
-
 /* Where the pattern's tree begins; one that lies in another's is part of that. */
 static int add_root(struct files_watch *files, const char *pattern)
 {
@@ -108,13 +102,13 @@ static int add_root(struct files_watch *files, const char *pattern)
 	if (!strcmp(root, "/"))
 		root[0] = '\0';
 	for (size_t i = 0; i < files->watch.root_count; i++) {
-		if (is_below(root, files->root[i])) {
+		if (path_is_below(root, files->root[i])) {
 			free(root);
 			return 0;
 		}
 	}
 	for (size_t i = 0; i < files->watch.root_count; i++) {
-		if (is_below(files->root[i], root))
+		if (path_is_below(files->root[i], root))
 			free(files->root[i]);
 		else
 			files->root[kept++] = files->root[i];

@@ -207,6 +207,10 @@ static int run_live(const struct source *source, struct source_result *result, s
 		.change_session_count = source->change_session_count,
 		.existing = source->existing,
 		.files = source->files,
+		.change_sessions = source->change_session,
+		.change_session_count = source->change_session_count,
+		.counts_change = source->counts_change,
+		.counts_owner = source->counts_owner,
 	};
 	struct sensor *sensor = NULL;
 	struct sigaction old[SIGNAL_COUNT];

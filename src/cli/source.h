@@ -37,8 +37,12 @@ struct source {
 	char **command;   /* NULL: none */
 
 	const struct file_watch *files; /* NULL: none are watched */
-	bool existing;                  /* report the state at start */
-	const char *purpose;            /* in the name of the command's cgroup: "learn" */
+	struct sensor_change_session change_session[SOURCE_LIST_MAX];
+	size_t change_session_count;
+	bool (*counts_change)(void *owner, const char *id);
+	void *counts_owner;
+	bool existing;       /* report the state at start */
+	const char *purpose; /* in the name of the command's cgroup: "learn" */
 	event_sink sink;
 	void *owner;
 	/* Called when everything is attached, and then about once a second. */

@@ -87,6 +87,8 @@ int contexts_init(struct contexts *contexts, const struct sensor_options *option
 		.service_count = options->service_count,
 		.changes = copy_list(options->changes, options->change_count),
 		.change_count = options->change_count,
+		.counts_change = options->counts_change,
+		.counts_owner = options->counts_owner,
 		.mount_namespace = own_namespace("/proc/self/ns/mnt"),
 		.proc_namespace = proc_namespace(),
 		.home_is_open = options->cgroup_count && !options->harness,
@@ -496,8 +498,11 @@ static bool is_start_scripts_daemon(const struct situation *situation)
 static struct context_node *choose_change(const struct situation *situation)
 {
 	const char *change = situation->facts.change;
+	const struct contexts *contexts = situation->contexts;
 	struct identity identity = identity_of(situation, CONTEXT_CHANGE, change);
 
+	if (change[0] && contexts->counts_change && !contexts->counts_change(contexts->counts_owner, change))
+		return NULL;
 	if (!change[0] || is_start_scripts_daemon(situation) ||
 	    (current_kind(situation) == CONTEXT_SERVICE && !strcmp(current_change(situation), change)))
 		return NULL;

@@ -26,6 +26,8 @@ struct contexts {
 	size_t service_count;
 	char **changes; /* owned: units that are changes */
 	size_t change_count;
+	bool (*counts_change)(void *owner, const char *id); /* NULL: each declared one does */
+	void *counts_owner;                                 /* borrowed */
 	bool harness;
 	struct logins logins;
 	uint32_t mount_namespace; /* ours */

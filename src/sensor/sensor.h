@@ -59,6 +59,9 @@ struct sensor_options {
 	/* Sessions that are changes, by who logged in. Borrowed as above. */
 	const struct sensor_change_session *change_sessions;
 	size_t change_session_count;
+	/* Does a change that is declared under this id count? NULL: each does. One that doesn't is what it would be otherwise. */
+	bool (*counts_change)(void *owner, const char *id);
+	void *counts_owner;
 	/* Report what was there before as events with EVENT_FLAG_EXISTING: processes in scope, and what they listen on. */
 	bool existing;
 };
