@@ -250,12 +250,15 @@ static bool is_asked_for(const struct files_watch *files)
 	return files->policy_path || files->pattern_count || files->state_directory;
 }
 
+static bool counts_change(void *policy, const char *id)
+{
+	return policy_counts_run(policy, id);
+}
+
 static void pass_on_session(const struct change_origin *origin, struct source *source)
 {
 	struct sensor_change_session session = { .value = origin->value };
 
-	if (source->change_session_count == SOURCE_LIST_MAX)
-		return;
 	if (origin->origin == ORIGIN_KEY)
 		session.by = CHANGE_BY_KEY;
 	else if (origin->origin == ORIGIN_CERTIFICATE)
@@ -267,13 +270,20 @@ static void pass_on_session(const struct change_origin *origin, struct source *s
 	source->change_session[source->change_session_count++] = session;
 }
 
-static void pass_on_changes(const struct policy *policy, struct source *source)
+/* Each list has room for SOURCE_LIST_MAX. */
+static int pass_on_changes(struct policy *policy, struct source *source)
 {
 	for (size_t i = 0; i < policy->change_count; i++) {
-		if (policy->changes[i].origin == ORIGIN_UNIT && source->change_count < SOURCE_LIST_MAX)
+		if (source->change_count == SOURCE_LIST_MAX || source->change_session_count == SOURCE_LIST_MAX)
+			return -E2BIG;
+		if (policy->changes[i].origin == ORIGIN_UNIT)
 			source->change[source->change_count++] = policy->changes[i].value;
-		pass_on_session(&policy->changes[i], source);
+		else
+			pass_on_session(&policy->changes[i], source);
 	}
+	source->counts_change = counts_change;
+	source->counts_owner = policy;
+	return 0;
 }
 
 static int open_all(struct files_watch *files, struct error *error)
@@ -313,7 +323,10 @@ int files_prepare(struct files_watch *files, const struct command *command, stru
 		say("%s", error.text[0] ? error.text : strerror(-status));
 		return EXIT_USAGE;
 	}
-	pass_on_changes(files->policy, source);
+	if (pass_on_changes(files->policy, source) < 0) {
+		say("%s: more than %d origins of changes of one kind", files->policy_path, SOURCE_LIST_MAX);
+		return EXIT_USAGE;
+	}
 	status = open_all(files, &error);
 	if (!status)
 		status = files_settle(files, false);

@@ -207,8 +207,6 @@ static int run_live(const struct source *source, struct source_result *result, s
 		.change_session_count = source->change_session_count,
 		.existing = source->existing,
 		.files = source->files,
-		.change_sessions = source->change_session,
-		.change_session_count = source->change_session_count,
 		.counts_change = source->counts_change,
 		.counts_owner = source->counts_owner,
 	};

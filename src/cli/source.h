@@ -37,8 +37,6 @@ struct source {
 	char **command;   /* NULL: none */
 
 	const struct file_watch *files; /* NULL: none are watched */
-	struct sensor_change_session change_session[SOURCE_LIST_MAX];
-	size_t change_session_count;
 	bool (*counts_change)(void *owner, const char *id);
 	void *counts_owner;
 	bool existing;       /* report the state at start */
