@@ -90,6 +90,11 @@ static bool wants_text(void *owner, const char *path)
 	return false;
 }
 
+static const char *written_by(void *owner, const char *path)
+{
+	return state_written_by(((struct files_watch *)owner)->state, path);
+}
+
 /* Where the pattern's tree begins; one that lies in another's is part of that. */
 static int add_root(struct files_watch *files, const char *pattern)
 {
@@ -302,6 +307,7 @@ static int open_all(struct files_watch *files, struct error *error)
 	files->watch.wants = wants;
 	files->watch.wants_below = wants_below;
 	files->watch.wants_text = wants_text;
+	files->watch.written_by = written_by;
 	if (!status)
 		status = state_outbox_each(files->state, 0, print_old, files);
 	return status;

@@ -845,6 +845,25 @@ static struct context_node *choose_started_service(const struct situation *situa
 	return shared(situation, CONTEXT_SERVICE, own_name(situation));
 }
 
+void contexts_explain(struct contexts *contexts, struct process *process, const char *change)
+{
+	const struct context_node *current = process->context;
+	struct context_node *node;
+
+	if (!change[0])
+		return;
+	node = shared_node(contexts, &(struct identity) {
+					     .context = current->context,
+					     .unit = current->unit,
+					     .login = current->login,
+					     .change = change,
+					     .scheduler = current->scheduler,
+				     });
+	if (node)
+		process_set_context(process, node, true);
+	context_release(node);
+}
+
 bool contexts_fits(const char *name, const char *pattern)
 {
 	const char *star = NULL, *from = NULL;

@@ -84,6 +84,9 @@ bool contexts_is_init(const struct image *image);
 /* Puts `process`, which has just become what its image says, where it belongs. */
 void contexts_assign(struct contexts *contexts, struct process *process, const struct origin *origin);
 
+/* The service that begins with `process` was brought about by this change ("" for none), and says so from now on. */
+void contexts_explain(struct contexts *contexts, struct process *process, const char *change);
+
 /* `process` is in another audit session than before, without an exec: perhaps somebody has logged in. */
 void contexts_note_login(struct contexts *contexts, struct process *process, const struct origin *origin);
 

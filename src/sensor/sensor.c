@@ -105,6 +105,8 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 	actor_become(sensor, process, exec, &facts);
 	process->exec_ns = exec->header.time_ns;
 	process->credentials_before = before;
+	brought_note(&sensor->brought, process, exec->header.time_ns);
+	contexts_explain(&sensor->contexts, process, brought_by(&sensor->brought, process, exec->header.time_ns));
 	if (sensor->files)
 		places_note(sensor->files, process);
 	process->in_scope = true;
@@ -457,6 +459,10 @@ int sensor_open(const struct sensor_options *options, event_sink sink, void *own
 				     &sensor->kernel, error);
 	if (!status)
 		status = snapshot_take(sensor, error);
+	if (options->files) {
+		sensor->brought.written_by = options->files->written_by;
+		sensor->brought.owner = options->files->owner;
+	}
 	if (!status && options->files)
 		status = files_open(sensor, options->files, &sensor->files, error);
 	if (status < 0) {

@@ -28,6 +28,8 @@ struct file_watch {
 	bool (*wants)(void *owner, const char *path);       /* is it told of? */
 	bool (*wants_below)(void *owner, const char *path); /* may something in this directory be? */
 	bool (*wants_text)(void *owner, const char *path);  /* is its text kept, so that a difference can be shown? */
+	/* The id of the change that last wrote this file; "" for none. Good until the next call. */
+	const char *(*written_by)(void *owner, const char *path);
 };
 
 /* By what a session is a change. */

@@ -6,6 +6,7 @@
 #ifndef SENSOR_SENSOR_PRIV_H
 #define SENSOR_SENSOR_PRIV_H
 
+#include "sensor/brought_priv.h"
 #include "sensor/context_priv.h"
 #include "sensor/kernel_priv.h"
 #include "sensor/login_watch_priv.h"
@@ -42,6 +43,7 @@ struct files;
 struct sensor {
 	struct kernel *kernel;
 	struct files *files; /* NULL: none are watched */
+	struct brought brought;
 	struct process_table table;
 	struct contexts contexts;
 	struct users *users;

@@ -184,9 +184,13 @@ int state_record(void *to, const struct event *event)
 	bool failed = event->kind == EVENT_LOGIN_FAILED;
 	int status;
 
-	if (event->kind <= 0 || event->kind >= EVENT_KIND_COUNT || (!failed && !*event->login && !*change))
+	if (event->kind <= 0 || event->kind >= EVENT_KIND_COUNT)
 		return 0;
-	status = state_write(state);
+	status = written_note(state, event, change);
+	if (!status && !failed && !*event->login && !*change)
+		return 0;
+	if (!status)
+		status = state_write(state);
 	if (!status && failed)
 		status = session_failed(state, event);
 	if (!status && *event->login)

@@ -54,6 +54,8 @@ static int forget_aged(struct state *state, uint64_t before_ns)
 		;
 	while (!status && (status = forget_sombrero(state, before_ns)) > 0)
 		;
+	if (!status)
+		status = sql_run_with(state, SQL_WRITTEN_TIDY, NULL, 0);
 	return status ? status : sql_run(state, SQL_FAILED_FORGET_OLD, sql_number(before_ns));
 }
 

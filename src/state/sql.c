@@ -8,6 +8,7 @@ const char sql_schema[] =
 	"CREATE TABLE file (path BLOB PRIMARY KEY, facts BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE text (path BLOB NOT NULL UNIQUE, text BLOB NOT NULL);"
 	"CREATE TABLE tree (path BLOB PRIMARY KEY) WITHOUT ROWID;"
+	"CREATE TABLE written (path BLOB PRIMARY KEY, change TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL);"
 	"CREATE TABLE record (number INTEGER PRIMARY KEY AUTOINCREMENT, lines INTEGER NOT NULL DEFAULT 0,"
 	" bytes INTEGER NOT NULL DEFAULT 0, orphans INTEGER NOT NULL DEFAULT 0);"
@@ -206,6 +207,11 @@ const char *const sql_text_of[SQL_STATEMENT_COUNT] = {
 	[SQL_TOUCH_FORGET] = "DELETE FROM touch WHERE sombrero = ?",
 
 	/* ?1 a boot: without an end in it, and all */
+	[SQL_WRITTEN_PUT] = "INSERT OR REPLACE INTO written (path, change) VALUES (?, ?)",
+	[SQL_WRITTEN_GET] = "SELECT change FROM written WHERE path = ?",
+	[SQL_WRITTEN_FORGET] = "DELETE FROM written WHERE path = ?",
+	[SQL_WRITTEN_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM written LIMIT 1)",
+	[SQL_WRITTEN_TIDY] = "DELETE FROM written WHERE change NOT IN (SELECT id FROM change)",
 	[SQL_COUNT_OPEN] = "SELECT count(*) FROM session WHERE end = 0 AND boot = ?1",
 	[SQL_COUNT_SESSIONS] = "SELECT count(*) FROM session",
 	[SQL_COUNT_FAILED] = "SELECT coalesce(sum(attempts), 0) FROM failed WHERE last >= ?",

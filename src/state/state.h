@@ -81,6 +81,12 @@ int state_outbox_done(struct state *state, uint64_t up_to);
 int state_record(void *to, const struct event *event);
 
 /*
+ * The id of the change that last wrote this file of the host; "" where it was somebody else, or nobody knows. Good until the next
+ * call. By what state_record() was told.
+ */
+const char *state_written_by(struct state *state, const char *path);
+
+/*
  * The sombrero. `put`: somebody touched a path (a rename: two) that `rule`, the pattern of a file rule, keeps for releases; puts it on
  * where it isn't. 1: it went on by this; 0: it was on.
  */

@@ -97,6 +97,11 @@ enum sql_statement {
 	SQL_TOUCH_FIRST,
 	SQL_TOUCH_LAST,
 	SQL_TOUCH_FORGET,
+	SQL_WRITTEN_PUT,
+	SQL_WRITTEN_GET,
+	SQL_WRITTEN_FORGET,
+	SQL_WRITTEN_COUNT,
+	SQL_WRITTEN_TIDY,
 	SQL_COUNT_OPEN,
 	SQL_COUNT_SESSIONS,
 	SQL_COUNT_FAILED,
@@ -107,7 +112,9 @@ struct state {
 	sqlite3 *database; /* owned, as is all that follows */
 	sqlite3_stmt *statement[SQL_STATEMENT_COUNT];
 	enum state_mode mode;
-	char *path;         /* DIR/state.db */
+	char *path;                      /* DIR/state.db */
+	bool written_known, written_any; /* of files that changes have written */
+	char written_by[256];
 	char *lock_path;    /* DIR/watch.lock */
 	int lock;           /* its descriptor, where this is the watch; else -1 */
 	char boot[64];      /* the kernel's boot id; "" unknown */
@@ -180,6 +187,9 @@ uint64_t sql_column_number(sqlite3_stmt *statement, int column);
 /* The first column of the first row; 0 where there is none. */
 int sql_get_number(struct state *state, enum sql_statement which, const struct sql_value *values, size_t count,
 		   uint64_t *out);
+
+/* A file event, in the change of that id or in none: whose the file is from now on. */
+int written_note(struct state *state, const struct event *event, const char *change);
 
 /* How many rows the last statement changed. */
 uint64_t sql_changed(const struct state *state);
