@@ -349,7 +349,7 @@ static int wear(struct files_watch *files, const struct event *event, const stru
 	int status = 0;
 
 	if (rule && rule->sombrero)
-		status = state_sombrero_put(files->state, event, rule->paths.text[0]);
+		status = state_sombrero_put(files->state, event, file_rule_pattern(rule, event));
 	if (status > 0) {
 		files->sombrero = true;
 		say("the host wears a sombrero: %s was changed by hand", event->path);

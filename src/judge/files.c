@@ -23,7 +23,6 @@ struct group {
 	struct group *next;
 	char *key; /* owned: the rule and who it is */
 	const struct file_rule *rule;
-	const char *pattern;
 	struct held single[FILE_SINGLES]; /* in a burst only the first is in use */
 	uint64_t replaced[FILE_SINGLES];
 	unsigned replaced_count;
@@ -92,7 +91,7 @@ void file_judge_free(struct file_judge *judge)
 
 /* --- which rule ---------------------------------------------------------------------------------- */
 
-static const char *pattern_of(const struct file_rule *rule, const struct event *event)
+const char *file_rule_pattern(const struct file_rule *rule, const struct event *event)
 {
 	for (size_t i = 0; i < rule->paths.count; i++) {
 		const char *pattern = rule->paths.text[i];
@@ -160,7 +159,6 @@ static struct group *group_of(struct file_judge *judge, const struct file_rule *
 		return NULL;
 	}
 	group->rule = rule;
-	group->pattern = pattern_of(rule, event);
 	group->first_ns = event->time_ns;
 	group->opened_ms = now_ms;
 	if (judge->youngest)
@@ -262,7 +260,6 @@ static int show(struct file_judge *judge, struct group *group, unsigned at, bool
 	struct file_finding finding = {
 		.policy = judge->policy,
 		.rule = group->rule,
-		.pattern = group->pattern,
 		.event = &event,
 		.directory = group->burst && group->directory ? group->directory : "",
 		.count = group->burst ? group->count : 1,
@@ -276,6 +273,7 @@ static int show(struct file_judge *judge, struct group *group, unsigned at, bool
 
 	if (status < 0)
 		return status;
+	finding.pattern = file_rule_pattern(group->rule, &event);
 	finding.first_ns = group->burst ? group->first_ns : event.time_ns;
 	finding.last_ns = group->burst ? group->last_ns : event.time_ns;
 	if (group->burst)

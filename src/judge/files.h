@@ -50,6 +50,9 @@ void file_judge_free(struct file_judge *judge);
 int file_judge_event(struct file_judge *judge, const struct event *event, uint64_t now_ms,
 		     const struct file_rule **rule);
 
+/* Which of the rule's patterns the event is about; "" for none. Borrowed from the rule. */
+const char *file_rule_pattern(const struct file_rule *rule, const struct event *event);
+
 typedef int (*file_finding_visitor)(void *owner, const struct file_finding *finding);
 
 /*

@@ -17,7 +17,7 @@ import stat
 import subprocess
 import time
 
-from fakehost import PLAIN, FakeHost, end_with_parent, wait_for
+from fakehost import PLAIN, Failed, FakeHost, end_with_parent, wait_for
 from watching import SOMBRERO, Watching
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -680,4 +680,8 @@ class FileWatch(Watching):
 
     def wait_for_path(self, folder):
         """Until it, or something in it, is reported."""
-        wait_for(f"a report of {folder}", lambda: any(is_in(finding["event"], folder) for finding in self.findings()))
+        try:
+            wait_for(f"a report of {folder}", lambda: any(is_in(finding["event"], folder) for finding in self.findings()))
+        except Failed as error:
+            told = [(finding["count"], finding["event"]["path"]) for finding in self.findings()[-20:]]
+            raise Failed(f"{error}; it told of {told} and said: {self.said()}") from None

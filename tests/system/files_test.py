@@ -257,6 +257,8 @@ class OnAHost(FilesTest):
     def test_each_says_which_rule_and_how_bad(self):
         for finding in self.story.findings:
             self.assertEqual((finding["finding"], finding["severity"]), ("file change", "high"))
+            self.assertTrue(finding["rule"].endswith("/**"))
+            self.assertTrue(finding["event"]["path"].startswith(finding["rule"].removesuffix("**")), finding)
 
 
     # -- what is remembered
