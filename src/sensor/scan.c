@@ -478,7 +478,8 @@ int scan_start(struct files *files, const char *top, struct error *error)
 	int status = scan_tree(&scan, top);
 
 	if (status == -EOPNOTSUPP)
-		return error_set(error, -ENOTSUP, "can't watch %s: its filesystem does not tell of changes", name_of(top));
+		return error_set(error, -ENOTSUP, "can't watch %s: its filesystem does not tell of changes",
+				 name_of(top));
 	if (!status)
 		watch_whole(files, top, scan.looked);
 	if (!status && scan.take && place_inside(top) == top)
