@@ -160,7 +160,7 @@ struct event {
 	/* login, logout, login_failed; the address is `remote_address`, "" family where there is none */
 	const char *login_service; /* "sshd", "login", "su" … */
 	const char *login_method;  /* "publickey", "password" … */
-	const char *key;           /* "SHA256:…" */
+	const char *key;           /* "SHA256:…"; of the person's login also for files, as is the next */
 	const char *certificate;   /* its id */
 	uint64_t processes, files; /* logout: how many there were, and how many changes of watched files */
 	uint64_t attempts;         /* login_failed: since the last such event of that user and address */

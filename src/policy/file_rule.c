@@ -61,11 +61,6 @@ static const char *user_of(const struct event *event)
 	return event->context.kind == CONTEXT_SESSION ? event->context.name : "";
 }
 
-static bool is_fingerprint(const char *person)
-{
-	return strncmp(person, "SHA256:", 7) == 0;
-}
-
 /* The executable of a program text: what stands before the parenthesis, as the kernel names it. */
 static bool text_matches(const struct texts *patterns, const char *text)
 {
@@ -104,9 +99,9 @@ static bool holds(enum who who, const struct texts *texts, const struct event *e
 	case WHO_USER:
 		return any_equals(texts, user_of(event));
 	case WHO_KEY:
-		return any_equals(texts, event->person);
+		return any_equals(texts, event->key);
 	case WHO_CERTIFICATE:
-		return !is_fingerprint(event->person) && any_matches(texts, event->person);
+		return *event->certificate && any_matches(texts, event->certificate);
 	case WHO_PROGRAM:
 		return program_holds(texts, event);
 	case WHO_SERVICE:

@@ -109,6 +109,8 @@ void sensor_describe(struct sensor *sensor, struct process *process, enum event_
 	if (process->login) {
 		event->login = process->login->id;
 		event->person = login_person(process->login);
+		event->key = process->login->key;
+		event->certificate = process->login->certificate;
 	}
 	describe_image(process->image, event);
 	fill_ids(&process->credentials, event);

@@ -726,6 +726,10 @@ static struct event event_of_person(const char *login_user, const char *person, 
 	event.login = "0123456789abcdef";
 	event.login_user = login_user;
 	event.person = person;
+	if (!strncmp(person, "SHA256:", 7))
+		event.key = person;
+	else if (strcmp(person, login_user) != 0)
+		event.certificate = person;
 	return event;
 }
 
@@ -795,7 +799,7 @@ static void a_user_is_the_person_who_logged_in(void **state)
 static void a_key_and_a_certificate_are_the_persons(void **state)
 {
 	struct event key = event_of_person("root", KEY, "root"), certificate = event_of_person("root", "ci-42", "root");
-	struct event nobody = event_by(CONTEXT_SERVICE, "app", "root");
+	struct event nobody = event_by(CONTEXT_SERVICE, "app", "root"), account;
 
 	(void)state;
 	assert_true(excuses("{ key: " KEY " }", &key));
@@ -804,6 +808,9 @@ static void a_key_and_a_certificate_are_the_persons(void **state)
 	assert_false(excuses("{ certificate: 'cd-*' }", &certificate));
 	assert_false(excuses("{ certificate: '**' }", &key));
 	assert_false(excuses("{ certificate: '**' }", &nobody));
+	/* An account that is called like one, by password. */
+	account = event_of_person("ci-42", "ci-42", "ci-42");
+	assert_false(excuses("{ certificate: 'ci-*' }", &account));
 }
 
 static void a_program_has_to_be_all_it_may_have_been(void **state)
@@ -909,7 +916,7 @@ static void what_was_found_is_nobodys(void **state)
 	(void)state;
 	event.flags = service.flags = EVENT_FLAG_FOUND;
 	assert_false(excuses("[ { user: chef }, { certificate: '**' }, { program: '**' } ]", &event));
-	event.person = KEY;
+	event.person = event.key = KEY;
 	assert_false(excuses("{ key: " KEY " }", &event));
 	assert_false(excuses("[ { service: '**' }, { user: chef } ]", &service));
 	service.context.kind = CONTEXT_JOB;
