@@ -297,6 +297,7 @@ static void on_directory(struct files *files, const struct happening *what)
 	if (what->mask & FAN_CREATE && files_wants_below(files, what->path))
 		scan_new(files, what->path, &what->actor);
 	if (what->mask & FAN_RENAME && what->to[0]) { /* from outside */
+		settle_replaced(files, what->to);
 		touch_wanted(files, what->to, what);
 		if (files_wants_below(files, what->to))
 			scan_new(files, what->to, &what->actor);

@@ -111,6 +111,8 @@ void scan_new(struct files *files, const char *top, const struct actor *actor);
 void settle(struct files *files, uint64_t now_ns, bool at_once);
 /* Tells of one touch, which is gone then. */
 void settle_touch(struct files *files, struct touch *touch);
+/* Another directory has this name now: what was done to the one before, and in it, is told at once. */
+void settle_replaced(struct files *files, const char *path);
 /* A directory's rename is told at once, since what is below it is called otherwise from then on. */
 void settle_rename(struct files *files, const char *from, const char *to, const struct actor *actor);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/path.h"
 
 #ifndef AT_HANDLE_FID
 #define AT_HANDLE_FID 0x200 /* 6.5: a handle to compare, not to open; overlays have no other */
@@ -211,11 +212,12 @@ const struct directory *marks_find(const struct marks *marks, const char *path)
 	return table_find(&marks->by_path, hash_text(path), path);
 }
 
-static bool is_below(const char *path, const char *top)
+bool marks_is(const struct marks *marks, int fd, const char *path)
 {
-	size_t size = strlen(top);
+	const struct directory *known = marks_find(marks, path);
+	struct directory directory = { 0 };
 
-	return !strncmp(path, top, size) && (!path[size] || path[size] == '/');
+	return known && !read_handle(fd, &directory) && same_handle(known, &directory);
 }
 
 /* All at or below `top`: as many as there were, in an array for the caller; NULL for none, or no memory. */
@@ -226,7 +228,7 @@ static struct directory **collect(const struct marks *marks, const char *top, si
 
 	*count = 0;
 	while ((directory = table_next(&marks->by_path, &cursor))) {
-		if (!is_below(directory->path, top))
+		if (!path_is_below(directory->path, top))
 			continue;
 		if (*count == capacity) {
 			struct directory **larger =

@@ -66,6 +66,8 @@ void marks_set_upper(struct marks *marks, const char *path);
  * is watched. All of it pays for that: for a filesystem of which trees have most. -EOPNOTSUPP where it can't.
  */
 int marks_add_filesystem(struct marks *marks, int directory);
+/* Is the open `directory` the one that is known as `path`? */
+bool marks_is(const struct marks *marks, int directory, const char *path);
 const struct directory *marks_find(const struct marks *marks, const char *path);
 
 /* Lets go of `path` and what is below it. */

@@ -4,15 +4,19 @@
  * steps were. An editor's dance of temporary files and renames is one write.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
+#include <unistd.h>
 
+#include "base/path.h"
 #include "event/diff.h"
 #include "sensor/files_priv.h"
 #include "sensor/login_priv.h"
+#include "sensor/rooted.h"
 
 #define MILLISECOND UINT64_C(1000000)
 /* Left alone for so long, it is settled: closed, or still open for writing. Who goes on and on is told of from time to time. */
@@ -253,14 +257,17 @@ static uint64_t count_below(struct files *files, const struct net *net)
 	return count > 1 ? (uint64_t)count - 1 : 0;
 }
 
-static void settle_alone(struct files *files, struct touch *touch)
+/* `is_gone`: what has the name now is another file, whose own story that is. */
+static void settle_alone(struct files *files, struct touch *touch, bool is_gone)
 {
 	static struct net net; /* large, and used by one thread only; nothing here calls itself */
 	enum event_kind kind;
 
 	net.path = touch->path;
+	net.is = false;
 	find_before(files, &net);
-	find_now(files, &net, true);
+	if (!is_gone)
+		find_now(files, &net, true);
 	kind = judge(touch, &net);
 	if (kind)
 		emit(files, touch, kind, &net, "", kind == EVENT_REMOVE ? count_below(files, &net) : 0);
@@ -313,49 +320,133 @@ void settle_touch(struct files *files, struct touch *touch)
 	touches_take(&files->touches, touch);
 	renamed = touch->from && settle_as_rename(files, touch);
 	if (!renamed)
-		settle_alone(files, touch);
+		settle_alone(files, touch, false);
 	touch_free(&files->touches, touch);
 	if (!old)
 		return;
 	/* The other end of the rename is told with it. */
 	touches_take(&files->touches, old);
 	if (!renamed)
-		settle_alone(files, old);
+		settle_alone(files, old, false);
 	touch_free(&files->touches, old);
+}
+
+/* --- directories --------------------------------------------------------------------------------- */
+
+void settle_replaced(struct files *files, const char *path)
+{
+	struct touch *next;
+
+	for (struct touch *touch = files->touches.oldest; touch; touch = next) {
+		next = touch->younger;
+		if (touch->weak || !path_is_below(touch->path, path))
+			continue;
+		touches_take(&files->touches, touch);
+		settle_alone(files, touch, true);
+		touch_free(&files->touches, touch);
+	}
+}
+
+/* All that is known by the name. How many files. */
+static int call(struct files *files, const char *from, const char *to)
+{
+	const struct baseline *baseline = files->watch->baseline;
+
+	marks_rename(&files->marks, from, to);
+	touches_rename(&files->touches, from, to);
+	return baseline->rename(baseline->owner, from, to);
 }
 
 /*
  * A directory that was not known was made a moment ago, and is told of under its new name. What was looked for under the old
  * one and not found there is looked for again.
  */
-void settle_rename(struct files *files, const char *from, const char *to, const struct actor *actor)
+static void tell_rename(struct files *files, const struct net *old, const char *to, int count,
+			const struct actor *actor)
 {
-	const struct baseline *baseline = files->watch->baseline;
-	static struct net net, old;
+	static struct net net;
 	struct touch touch = { .since_ns = files->empty_ns, .first_ns = files->empty_ns, .mask = FAN_RENAME };
-	int count;
 
-	marks_rename(&files->marks, from, to);
-	old.path = from;
-	find_before(files, &old);
-	touches_rename(&files->touches, from, to);
-	count = baseline->rename(baseline->owner, from, to);
 	if (files_wants_below(files, to))
 		scan_again(files, to, actor);
-	if (!old.was || !files_wants(files, to)) {
-		if (files_wants(files, to))
-			(void)files_touch(files, to, FAN_CREATE | FAN_ONDIR, actor);
+	if (!files_wants(files, to))
+		return;
+	if (!old->was) {
+		(void)files_touch(files, to, FAN_CREATE | FAN_ONDIR, actor);
 		return;
 	}
 	net.path = to;
 	net.was = true;
-	net.before = old.before;
+	net.before = old->before;
 	find_now(files, &net, false);
 	touch.actor = actor_hold(actor);
-	emit(files, &touch, EVENT_RENAME, &net, from, count > 1 ? (uint64_t)count - 1 : 0);
+	emit(files, &touch, EVENT_RENAME, &net, old->path, count > 1 ? (uint64_t)count - 1 : 0);
 	actor_drop(&files->touches, &touch.actor);
 	if (net.is)
 		keep(files, &net);
+}
+
+/* Is the directory that is at `path` now the one that is known as `known`? */
+static bool is_known_as(struct files *files, const char *path, const char *known)
+{
+	int root = place_root(files, path), fd;
+	bool is;
+
+	fd = root < 0 ? root : rooted_open(root, place_inside(path), O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return false;
+	is = marks_is(&files->marks, fd, known);
+	(void)close(fd);
+	return is;
+}
+
+/* A name that no path can have, in the directory that `path` lies in. NULL: no memory. */
+static char *name_aside(const char *path)
+{
+	char *aside;
+
+	return asprintf(&aside, "%.*s//", (int)(strrchr(path, '/') - path), path) < 0 ? NULL : aside;
+}
+
+static void settle_exchange(struct files *files, const char *one, const char *other, const struct actor *actor)
+{
+	static struct net first, second;
+	char *aside = name_aside(one);
+	int first_count, second_count;
+
+	if (!aside) {
+		files->sensor->losses[LOSS_MEMORY]++;
+		return;
+	}
+	first.path = one;
+	second.path = other;
+	find_before(files, &first);
+	find_before(files, &second);
+	(void)call(files, one, aside);
+	second_count = call(files, other, one);
+	first_count = call(files, aside, other);
+	free(aside);
+	tell_rename(files, &first, other, first_count, actor);
+	tell_rename(files, &second, one, second_count, actor);
+}
+
+void settle_rename(struct files *files, const char *from, const char *to, const struct actor *actor)
+{
+	static struct net old;
+	int count;
+
+	/* Two that change places are told twice, of each as renamed to the other. */
+	if (is_known_as(files, from, to) && is_known_as(files, to, from)) {
+		settle_exchange(files, from, to, actor);
+		return;
+	}
+	if (is_known_as(files, from, from) && is_known_as(files, to, to))
+		return;
+	settle_replaced(files, to);
+	old.path = from;
+	find_before(files, &old);
+	count = call(files, from, to);
+	tell_rename(files, &old, to, count, actor);
 }
 
 /* --- when ---------------------------------------------------------------------------------------- */

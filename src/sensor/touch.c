@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/path.h"
 
 static bool same_path(const void *entry, const void *key)
 {
@@ -100,18 +101,11 @@ void touch_free(struct touches *touches, struct touch *touch)
 	free(touch);
 }
 
-static bool is_below(const char *path, const char *top)
-{
-	size_t size = strlen(top);
-
-	return !strncmp(path, top, size) && (!path[size] || path[size] == '/');
-}
-
 static bool rename_one(char **path, const char *from, const char *to)
 {
 	char *renamed;
 
-	if (!*path || !is_below(*path, from))
+	if (!*path || !path_is_below(*path, from))
 		return true;
 	if (asprintf(&renamed, "%s%s", to, *path + strlen(from)) < 0)
 		return false;
@@ -128,7 +122,7 @@ void touches_rename(struct touches *touches, const char *from, const char *to)
 		struct touch *there;
 
 		next = touch->younger;
-		if (!is_below(touch->path, from))
+		if (!path_is_below(touch->path, from))
 			continue;
 		(void)table_remove(&touches->by_path, hash_text(touch->path), touch->path);
 		if (rename_one(&touch->path, from, to)) {
