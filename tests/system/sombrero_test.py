@@ -275,5 +275,39 @@ class Rebooted(Worn):
         self.assertEqual(findings, [], "that it was started again is no change")
 
 
+class Shown(Worn):
+    """`sombrero status`, for all to see."""
+
+    acts = (RELEASE,)
+    one = Released.one
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.as_person(cls, ALICE, f"cd {RELEASE.folder(APP)}; echo hand >one; echo hand >$'a\\e[2J\\nb'")
+        wait_for("both to be told", lambda: len(cls.sombrero.paths()) == 2)
+        cls.since = cls.sombrero.worn()["since"]
+        cls.on = cls.sombrero.run("status").stdout
+        cls.sombrero.off("looked after")
+        cls.off = cls.sombrero.run("status").stdout
+
+    def test_it_says_who_and_what_and_since_when_and_what_takes_it_off(self):
+        since = self.since[:19].replace("T", " ")
+        self.assertIn(f"sombrero: ON since {since}", self.on)
+        self.assertIn(self.host.fingerprints()["alice"], self.on)
+        self.assertIn(f"write {self.one}", self.on)
+        self.assertRegex(self.on, r"off by +a declared change .* or `sombrero off --reason TEXT`")
+        self.assertIn("(_________)", self.on.partition("sombrero:")[0], "nobody overlooks a sombrero")
+
+    def test_when_it_is_off_nothing_of_it_is_left_but_who_took_it_off_and_why(self):
+        self.assertTrue(self.off.startswith("sombrero: off; "), self.off)
+        self.assertIn("looked after", self.off)
+        self.assertNotIn(self.one, self.off)
+
+    def test_the_name_of_a_file_moves_no_terminal(self):
+        self.assertIn("a\\x1b[2J\\x0ab", self.on)
+        self.assertNotIn("\x1b", self.on)
+
+
 if __name__ == "__main__":
     tap.main()
