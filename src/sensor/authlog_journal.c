@@ -29,7 +29,8 @@ static bool is_systems(const char *exe)
 
 /*
  * Anyone may send what they like, under any name; the ids and the executable are the kernel's. su and sudo are run by whoever calls
- * them. A sender who was gone before journald looked has no executable; then root's name for it counts.
+ * them. A sender who was gone before journald looked has no executable, and perhaps no name: then what root's process called
+ * itself counts.
  */
 static const char *trusted_program(const json_t *object)
 {
@@ -37,7 +38,7 @@ static const char *trusted_program(const json_t *object)
 	bool is_roots = !strcmp(field(object, "_UID"), "0");
 
 	if (is_roots && !exe[0])
-		return field(object, "_COMM");
+		return field(object, json_object_get(object, "_COMM") ? "_COMM" : "SYSLOG_IDENTIFIER");
 	if (is_systems(exe) && (is_roots || !strcmp(name, "su") || !strcmp(name, "sudo")))
 		return name;
 	return "";

@@ -101,7 +101,7 @@ static int read_journal(struct authlog_source *source, bool is_old)
 		"-q",
 		"-o",
 		"json",
-		"--output-fields=MESSAGE,_PID,_UID,_COMM,_EXE",
+		"--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_UID,_COMM,_EXE",
 		source->root[0] ? root : "--no-pager",
 		is_old ? "-n" OLD_LINES : "-f",
 		is_old ? "--grep=^Accepted " : since,

@@ -39,6 +39,7 @@ struct login {
 	uint32_t tty_major, tty_minor; /* the first terminal that it had */
 	uint64_t begin_ns, end_ns;     /* CLOCK_BOOTTIME; end_ns is 0 while it has roots */
 	struct login_process first;    /* whose acts its events are */
+	struct process *held;          /* the same, kept until the end is told; NULL before and after */
 	struct login_process taker[LOGIN_TAKERS_MAX];
 	unsigned taker_count;
 	uint64_t processes; /* how many there were */

@@ -12,8 +12,8 @@
 #include "sensor/sensor_priv.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-/* So long a login waits for who it is. */
-#define WAIT_NS SECOND_NS
+/* So long a login waits for who it is. journald tells its readers a quarter of a second late, more when there is much to do. */
+#define WAIT_NS (2 * SECOND_NS)
 /* One that is older than the sensor: the log has to be found and read first. */
 #define WAIT_EXISTING_NS (3 * SECOND_NS)
 #define LOOK_FOR_LOG_NS  SECOND_NS
@@ -327,9 +327,10 @@ static void look_for_change(struct sensor *sensor, const struct login *login, ui
 
 /* ---- logins ---- */
 
+/* Its first, or another: what it is told of by. */
 static struct process *process_of(const struct sensor *sensor, const struct login *login)
 {
-	struct process *process = process_find(&sensor->table, login->first.pid, login->first.start_ns);
+	struct process *process = login->held;
 
 	if (process)
 		return process;
@@ -338,6 +339,23 @@ static struct process *process_of(const struct sensor *sensor, const struct logi
 			return process;
 	}
 	return NULL;
+}
+
+/* The dead are forgotten, but not before all is told of their session. */
+static void hold_process(const struct sensor *sensor, struct login *login)
+{
+	if (login->held || login->is_end_told)
+		return;
+	login->held = process_find(&sensor->table, login->first.pid, login->first.start_ns);
+	if (login->held)
+		process_hold(login->held);
+}
+
+static void drop_process(struct sensor *sensor, struct login *login)
+{
+	login->is_end_told = true;
+	process_drop(&sensor->table, login->held);
+	login->held = NULL;
 }
 
 static void find_terminal(const struct sensor *sensor, struct login *login)
@@ -375,7 +393,7 @@ static void describe_login(struct sensor *sensor, const struct login *login, str
 		event->tty = sensor_tty(sensor, login->tty_major, login->tty_minor);
 }
 
-/* Nobody is left in the table to tell it of only where the table had no room. */
+/* Nobody is there to tell it of only where the table had no room. */
 static void tell_login(struct sensor *sensor, struct login *login)
 {
 	struct process *process = process_of(sensor, login);
@@ -396,7 +414,6 @@ static void tell_logout(struct sensor *sensor, struct login *login)
 	struct process *process = process_of(sensor, login);
 	struct event event;
 
-	login->is_end_told = true;
 	if (!process)
 		return;
 	describe_login(sensor, login, process, EVENT_LOGOUT, login->end_ns, &event);
@@ -430,6 +447,7 @@ void login_watch_exit(struct login *login, uint64_t time_ns)
 /* Those who were there before the sensor, and whose login had ended by then, have no beginning that could be told. */
 static void watch_begin(struct sensor *sensor, struct login *login, uint64_t now, bool at_end)
 {
+	hold_process(sensor, login);
 	if (!login->is_settled)
 		settle_login(sensor, login, now, at_end);
 	else if (!login->is_told)
@@ -449,10 +467,14 @@ static void watch_end(struct sensor *sensor, struct login *login, uint64_t now, 
 	if (!login->is_settled)
 		return;
 	login_watch_exit(login, now);
-	if (login->end_ns && !login->is_end_told && now >= login->end_ns + wait_ns)
+	if (login->is_end_told)
+		return;
+	if (!login->had_roots) {
+		drop_process(sensor, login);
+	} else if (login->end_ns && now >= login->end_ns + wait_ns) {
 		tell_logout(sensor, login);
-	if (!login->had_roots)
-		login->is_end_told = true;
+		drop_process(sensor, login);
+	}
 }
 
 /* ---- failures ---- */

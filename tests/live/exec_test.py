@@ -614,7 +614,8 @@ class Exec(LiveTest):
         self.assertEqual((of["login_uid"], of["login_user"]), (1, "daemon"))
         self.assertIn("session", of.fields)
         event = self.only(act.pid, "exec")
-        self.check_exec(event, of, context={"kind": "session", "name": "daemon"})
+        self.assertRegex(event["login"], "^[0-9a-f]{16}$")
+        self.check_exec(event, of, context={"kind": "session", "name": "daemon"}, login=event["login"], person="daemon")
 
     def test_a_cgroup_below(self):
         below = watch.Cgroup(self.cgroup.path)

@@ -102,8 +102,8 @@ ACTS = [
     Act("root-cert", "root", "dana", shell("id")),
     Act("cert", "alice", "dana", shell("id")),
     Act("password", "carol", None, by_password),
-    Act("deploy", "deploy", "ci", shell("id; sleep 1.5; id")),
-    Act("deploy-cert", "deploy", "ci-cert", shell("sleep 1.5; sudo id")),
+    Act("deploy", "deploy", "ci", shell("id; sleep 3; id")),
+    Act("deploy-cert", "deploy", "ci-cert", shell("sleep 3; sudo id")),
     Act("quick", "bob", "bob", shell("true")),
 ]
 # The hop's second login, which alice makes from the host itself.

@@ -365,6 +365,7 @@ static void of_the_journal_only_what_journald_knows_counts(void **state)
 		"\"_UID\":\"0\",\"_COMM\":\"sshd\",\"_EXE\":\"/usr/sbin/sshd\"" MESSAGE,
 		"\"_UID\":\"0\",\"_COMM\":\"sshd\"" MESSAGE,
 		"\"_UID\":\"0\",\"_EXE\":\"/usr/lib/openssh/sshd-session\"" MESSAGE,
+		"\"_UID\":\"0\",\"SYSLOG_IDENTIFIER\":\"sshd\"" MESSAGE, /* gone before journald looked */
 	};
 	static const char *const false_ones[] = {
 		"\"_UID\":\"1000\",\"_COMM\":\"sshd\",\"_EXE\":\"/usr/sbin/sshd\"" MESSAGE,
@@ -372,6 +373,8 @@ static void of_the_journal_only_what_journald_knows_counts(void **state)
 		"\"_UID\":\"0\",\"_COMM\":\"logger\",\"_EXE\":\"/usr/bin/"
 		"logger\",\"SYSLOG_IDENTIFIER\":\"sshd\"" MESSAGE,
 		"\"_UID\":\"0\",\"_COMM\":\"sshd\",\"_EXE\":\"/home/x/sshd\"" MESSAGE,
+		"\"_UID\":\"1000\",\"SYSLOG_IDENTIFIER\":\"sshd\"" MESSAGE,
+		"\"_UID\":\"0\",\"_COMM\":\"logger\",\"SYSLOG_IDENTIFIER\":\"sshd\"" MESSAGE,
 		"\"_COMM\":\"sshd\",\"SYSLOG_PID\":\"82\"" MESSAGE,
 		"\"_UID\":0,\"_COMM\":\"sshd\"" MESSAGE,
 		"\"_UID\":\"0\",\"_COMM\":\"sshd\",\"MESSAGE\":null",
