@@ -38,7 +38,7 @@ static bool take(const char *from, const char *ends, char out[PATH_MAX])
 		if (size == PATH_MAX - 1)
 			return false;
 		/* Within the options, a comma of the path's own has a backslash before it. */
-		if (value < 0 && *from == '\\' && from[1])
+		if (value < 0 && *from == '\\' && from[1] && from[1] != '\n')
 			from++;
 		out[size++] = (char)(value < 0 ? *from : value);
 		from += value < 0 ? 1 : 4;
@@ -47,26 +47,33 @@ static bool take(const char *from, const char *ends, char out[PATH_MAX])
 	return true;
 }
 
-static const char *skip(const char *text, unsigned words)
+/* Behind so many blanks. NULL: there are fewer before `end`. */
+static const char *skip(const char *text, const char *end, unsigned words)
 {
 	while (words-- && text) {
-		text = strchr(text, ' ');
+		text = memchr(text, ' ', (size_t)(end - text));
 		text = text ? text + 1 : NULL;
 	}
 	return text;
 }
 
-/* "36 35 98:0 /root /point options… - overlay overlay rw,lowerdir=…,upperdir=…" */
-static bool read_line(const char *text, struct line *out)
+static const char *find(const char *text, const char *end, const char *what)
 {
-	const char *root = skip(text, 3), *point = skip(text, 4), *kind = strstr(text, " - "), *upper;
-	const char *device = skip(text, 2);
+	return memmem(text, (size_t)(end - text), what, strlen(what));
+}
 
-	if (!root || !point || !kind || strncmp(kind, " - overlay ", strlen(" - overlay ")) != 0)
+/* "36 35 98:0 /root /point options… - overlay overlay rw,lowerdir=…,upperdir=…", which a newline or NUL byte ends. */
+static bool read_line(const char *text, const char *end, struct line *out)
+{
+	const char *device = skip(text, end, 2), *root = skip(text, end, 3), *point = skip(text, end, 4);
+	const char *kind = find(text, end, " - "), *upper;
+
+	if (!point || !kind || strncmp(kind, " - overlay ", strlen(" - overlay ")) != 0)
 		return false;
-	upper = strstr(kind, ",upperdir=");
-	return device && sscanf(device, "%u:%u", &out->major, &out->minor) == 2 && take(root, " ", out->root) &&
-	       take(point, " ", out->point) && upper && take(upper + strlen(",upperdir="), ", ", out->upper);
+	upper = find(kind, end, ",upperdir=");
+	return upper && sscanf(device, "%u:%u", &out->major, &out->minor) == 2 && take(root, " \n", out->root) &&
+	       take(point, " \n", out->point) && take(upper + strlen(",upperdir="), ", \n", out->upper) &&
+	       out->upper[0] == '/';
 }
 
 /* What is left of `path` below `top`; NULL where it isn't. */
@@ -84,12 +91,11 @@ int overlay_upper(const char *mountinfo, dev_t device, const char *path, char *o
 
 	while (mountinfo && *mountinfo) {
 		const char *end = strchrnul(mountinfo, '\n'), *rest;
-		char text[4 * PATH_MAX];
 		static struct line line; /* large, and used by one thread only */
+		bool is_line = read_line(mountinfo, end, &line);
 
-		(void)snprintf(text, sizeof(text), "%.*s", (int)(end - mountinfo), mountinfo);
 		mountinfo = *end ? end + 1 : end;
-		if (!read_line(text, &line) || makedev(line.major, line.minor) != device)
+		if (!is_line || makedev(line.major, line.minor) != device)
 			continue;
 		rest = rest_of(path, line.point);
 		if (!rest || strlen(line.point) < longest)

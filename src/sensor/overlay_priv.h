@@ -11,7 +11,8 @@
 
 /*
  * Where the upper layer has the directory `path` of the overlay on `device`, by the text of a mountinfo file (proc(5)). The path
- * is as whoever mounted it wrote it. 0, -ENOENT where no such overlay has an upper layer, or -ENAMETOOLONG.
+ * is as whoever mounted it wrote it; one that is not absolute means nothing to others. 0, -ENOENT where no such overlay has an
+ * upper layer, or -ENAMETOOLONG.
  */
 int overlay_upper(const char *mountinfo, dev_t device, const char *path, char *out, size_t size);
 
