@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/hash.h"
 #include "base/table.h"
 #include "event/ndjson.h"
@@ -16,6 +17,7 @@ struct held {
 	size_t size;
 	uint64_t number;
 	bool changed;
+	bool told; /* for the last time */
 };
 
 /* What one actor does against one rule. */
@@ -27,6 +29,7 @@ struct group {
 	uint64_t replaced[FILE_SINGLES];
 	unsigned replaced_count;
 	bool burst;
+	bool shut;       /* no longer found by its key; it goes once the visitor has taken all of it */
 	char *directory; /* owned */
 	uint64_t count, kinds[EVENT_KIND_COUNT];
 	uint64_t first_ns, last_ns;
@@ -122,7 +125,7 @@ static const struct file_rule *rule_against(const struct policy *policy, const s
 
 static void add_key(struct buffer *out, const char *text)
 {
-	buffer_text(out, text);
+	escape_append(out, text, strlen(text), "");
 	buffer_byte(out, '\n');
 }
 
@@ -185,6 +188,9 @@ static void widen(struct group *group, const char *path)
 			end = same;
 		same++;
 	}
+	/* One that was itself changed has them all in it. */
+	if (group->directory[same] == '/' && !path[same])
+		end = same;
 	if (group->directory[same] || (path[same] && path[same] != '/'))
 		group->directory[end] = '\0';
 }
@@ -237,7 +243,10 @@ int file_judge_event(struct file_judge *judge, const struct event *event, uint64
 	widen(group, event->path);
 	group->count++;
 	group->kinds[event->kind]++;
-	group->last_ns = event->time_ns;
+	if (event->time_ns < group->first_ns)
+		group->first_ns = event->time_ns;
+	if (event->time_ns > group->last_ns)
+		group->last_ns = event->time_ns;
 	group->last_ms = now_ms;
 	return status;
 }
@@ -281,14 +290,24 @@ static int show(struct file_judge *judge, struct group *group, unsigned at, bool
 	else
 		finding.kinds[event.kind] = 1;
 	status = visit(owner, &finding);
+	if (status)
+		return status;
 	held->changed = false;
+	held->told = closed;
 	group->replaced_count = 0;
-	return status;
+	return 0;
+}
+
+/* What comes from now on is another group's. */
+static void shut(struct file_judge *judge, struct group *group)
+{
+	if (!group->shut)
+		(void)table_remove(&judge->by_key, hash_text(group->key), group->key);
+	group->shut = true;
 }
 
 static void drop(struct file_judge *judge, struct group *before, struct group *group)
 {
-	(void)table_remove(&judge->by_key, hash_text(group->key), group->key);
 	if (before)
 		before->next = group->next;
 	else
@@ -304,11 +323,13 @@ int file_judge_visit(struct file_judge *judge, uint64_t now_ms, bool at_end, fil
 
 	while (group) {
 		struct group *next = group->next;
-		bool closed = at_end || is_closed(group, now_ms);
+		bool closed = at_end || group->shut || is_closed(group, now_ms);
 		unsigned count = group->burst ? 1 : (unsigned)group->count;
 
+		if (closed)
+			shut(judge, group);
 		for (unsigned i = 0; i < count; i++) {
-			int status = show(judge, group, i, closed, visit, owner);
+			int status = group->single[i].told ? 0 : show(judge, group, i, closed, visit, owner);
 
 			if (status)
 				return status;

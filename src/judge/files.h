@@ -57,7 +57,7 @@ typedef int (*file_finding_visitor)(void *owner, const struct file_finding *find
 
 /*
  * Hands over each finding as it stands; those that are closed for the last time. `at_end` closes all. 0, -ENOMEM, or what the
- * visitor returned when that is not 0, which ends it: the rest is handed over the next time.
+ * visitor returned when that is not 0, which ends it: this one and the rest are handed over the next time.
  */
 int file_judge_visit(struct file_judge *judge, uint64_t now_ms, bool at_end, file_finding_visitor visit, void *owner);
 
