@@ -468,6 +468,12 @@ class OrdinaryDay(unittest.TestCase):
             self.assertLessEqual(names, {(name, name) for name in ("alice", "bob", "deploy", "root")} |
                                  {("carol", None), ("root", None)})
 
+    def test_jobs_and_services_are_nobodys(self):
+        for day in self.days.values():
+            theirs = {(context_name(event), program(event)) for event in day.events if event.get("login") and
+                      event.get("context", {}).get("kind") in ("job", "service")}
+            self.assertEqual(theirs, set())
+
     def test_nothing_was_lost(self):
         for name in self.days:
             for events in (self.days[name].events, self.late[name]):
