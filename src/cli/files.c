@@ -163,7 +163,7 @@ static int print(struct files_watch *files)
 	int status = 0;
 
 	if (files->ready.failed)
-		say("findings were too long to be printed, or memory ran out");
+		status = -ENOMEM;
 	else if (fwrite(files->ready.data, 1, files->ready.size, stdout) != files->ready.size || fflush(stdout))
 		status = -errno;
 	buffer_clear(&files->ready);
@@ -198,9 +198,26 @@ static int make_ready(struct files_watch *files, uint64_t number, const char *li
 	return note_printed(files, number);
 }
 
+/* What is printed need not be kept any longer; the next commit says so. */
+static int print_ready(struct files_watch *files)
+{
+	int status = files->ready.size ? print(files) : 0;
+
+	for (size_t i = 0; i < files->printed_count && !status; i++)
+		status = state_outbox_remove(files->state, files->printed[i]);
+	files->printed_count = 0;
+	return status;
+}
+
+/* Committed long ago: there may be more of them than fit into memory. */
 static int print_old(void *owner, uint64_t number, const char *line, size_t size)
 {
-	return make_ready(owner, number, line, size);
+	struct files_watch *files = owner;
+	int status = make_ready(files, number, line, size);
+
+	if (!status && files->ready.size > NDJSON_LINE_MAX)
+		status = print_ready(files);
+	return status;
 }
 
 static int hand_over(void *owner, const struct file_finding *finding)
@@ -238,10 +255,8 @@ int files_settle(struct files_watch *files, bool at_end)
 		status = state_commit(files->state);
 		files->committed_ms = now;
 	}
-	if (!status && files->ready.size)
-		status = print(files);
-	for (size_t i = 0; i < files->printed_count && !status; i++)
-		status = state_outbox_remove(files->state, files->printed[i]);
+	if (!status)
+		status = print_ready(files);
 	files->printed_count = 0;
 	if (!status && at_end)
 		status = state_commit(files->state);

@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -465,6 +466,19 @@ class Nobody(FilesTest):
         again.wait_for(3)
         told = {finding["id"]: finding["event"] for finding in first + again.stop()}
         self.assertEqual(sorted(os.path.basename(event["path"]) for event in told.values()), ["1", "2", "3"])
+
+    def test_more_was_ready_than_fits_into_memory(self):
+        """After a day on which nobody read: all of it is told, and then forgotten."""
+        self.assertEqual(self.begin().stop(), [])
+        line = b'{"event":"' + b"x" * 1000000 + b'"}\n'
+        with contextlib.closing(sqlite3.connect(self.folder / "state/state.db")) as database, database:
+            database.executemany("INSERT INTO outbox (line) VALUES (?)", [(line,)] * 80)
+        watching = self.begin()
+        numbered = sum(len(f'"id":{number},') + len(line) for number in range(1, 81))
+        self.assertEqual(os.fstat(watching.output.fileno()).st_size, numbered)
+        watching.process.send_signal(signal.SIGINT)
+        self.assertEqual(watching.process.wait(watch.PATIENCE), 3, watching.said())
+        self.assertEqual(self.begin().stop(), [])
 
     def test_two_watches_of_one_state(self):
         watching = self.begin()
