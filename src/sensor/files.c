@@ -165,6 +165,21 @@ static bool only_closes(uint64_t mask)
 	return !(mask & ~(uint64_t)(FAN_CLOSE_WRITE | FAN_ONDIR));
 }
 
+/* What the kernel merged has no order. */
+static bool only_removes(uint64_t mask)
+{
+	return mask & FAN_DELETE && !(mask & (FAN_CREATE | FAN_MODIFY | FAN_RENAME));
+}
+
+/* Two did something to it: each is told of. Whoever made it anew found nothing there. */
+static void settle_before(struct files *files, struct touch *touch, uint64_t mask)
+{
+	if (touch->gone || (mask & FAN_CREATE && !(mask & FAN_DELETE)))
+		settle_gone(files, touch);
+	else
+		settle_touch(files, touch);
+}
+
 struct touch *files_touch(struct files *files, const char *path, uint64_t mask, const struct actor *actor)
 {
 	struct touch *touch = touches_find(&files->touches, path);
@@ -177,11 +192,12 @@ struct touch *files_touch(struct files *files, const char *path, uint64_t mask, 
 			merge(files, touch, mask, actor, now);
 		else if (is_told)
 			touch->mask |= mask;
+		if (!only_closes(mask) || !is_told)
+			touch->gone = only_removes(mask);
 		return touch;
 	}
 	if (touch) {
-		/* Two did something to it: each is told of. */
-		settle_touch(files, touch);
+		settle_before(files, touch, mask);
 		forced = true;
 	}
 	if (files->touches.by_path.count >= TOUCHES_MAX)
@@ -195,6 +211,7 @@ struct touch *files_touch(struct files *files, const char *path, uint64_t mask, 
 	touch->since_ns = files->empty_ns;
 	touch->mask = mask;
 	touch->weak = !is_told;
+	touch->gone = only_removes(mask);
 	touch->forced = forced;
 	return touch;
 }
@@ -294,10 +311,12 @@ static void on_directory(struct files *files, const struct happening *what)
 	}
 	if (what->mask & FAN_DELETE)
 		marks_remove(&files->marks, what->path);
+	if (what->mask & FAN_CREATE && !(what->mask & FAN_DELETE))
+		settle_replaced(files, what->path, what->actor.process);
 	if (what->mask & FAN_CREATE && files_wants_below(files, what->path))
 		scan_new(files, what->path, &what->actor);
 	if (what->mask & FAN_RENAME && what->to[0]) { /* from outside */
-		settle_replaced(files, what->to);
+		settle_replaced(files, what->to, NULL);
 		touch_wanted(files, what->to, what);
 		if (files_wants_below(files, what->to))
 			scan_new(files, what->to, &what->actor);
@@ -329,6 +348,9 @@ static void on_rename(struct files *files, const struct happening *what)
 	new = files_touch(files, what->to, what->mask, &what->actor);
 	if (new &&strcmp(origin ? origin : what->path, what->to) != 0)
 		replace_text(&new->from, origin ? origin : what->path);
+	old = touches_find(&files->touches, what->path);
+	if (old)
+		old->gone = true;
 	old = touches_find(&files->touches, origin ? origin : what->path);
 	if (old && new)
 		replace_text(&old->to, what->to);
@@ -343,8 +365,12 @@ static void on_file(struct files *files, const struct happening *what)
 		on_rename(files, what);
 		return;
 	}
-	if (from)
-		(void)files_touch(files, what->path, what->mask, &what->actor);
+	if (from) {
+		struct touch *touch = files_touch(files, what->path, what->mask, &what->actor);
+
+		if (touch && what->mask & FAN_RENAME)
+			touch->gone = true;
+	}
 	if (to)
 		(void)files_touch(files, what->to, what->mask, &what->actor);
 }

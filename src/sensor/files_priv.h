@@ -93,6 +93,9 @@ void places_forget_strangers(struct files *files);
 void places_sweep(struct files *files);
 void places_free(struct files *files);
 
+/* The id of the change that wrote the file of the host last, as far as notices have come; "" for none. `files`: struct files. */
+const char *files_written_by(void *files, const char *path);
+
 /* Lets the sensor take records, in the middle of long work. */
 void files_breathe(void *files);
 
@@ -111,8 +114,11 @@ void scan_new(struct files *files, const char *top, const struct actor *actor);
 void settle(struct files *files, uint64_t now_ns, bool at_once);
 /* Tells of one touch, which is gone then. */
 void settle_touch(struct files *files, struct touch *touch);
+/* The same, where nothing has the name of `touch` any more but what came later. */
+void settle_gone(struct files *files, struct touch *touch);
 /* Another directory has this name now: what was done to the one before, and in it, is told at once. */
-void settle_replaced(struct files *files, const char *path);
+/* But not what `by` did, whose doing that is, too; NULL: all. */
+void settle_replaced(struct files *files, const char *path, const struct process *by);
 /* A directory's rename is told at once, since what is below it is called otherwise from then on. */
 void settle_rename(struct files *files, const char *from, const char *to, const struct actor *actor);
 

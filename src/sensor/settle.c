@@ -277,17 +277,20 @@ static void settle_alone(struct files *files, struct touch *touch, bool is_gone)
 }
 
 /* Is what `touch` names now the file that was called `from`, and is there nothing of that name any more? */
-static bool is_renamed(struct files *files, const struct touch *touch, struct net *old, const struct net *net)
+static bool is_renamed(struct files *files, const struct touch *touch, bool is_gone, struct net *old,
+		       const struct net *net)
 {
 	old->path = touch->from;
+	old->is = false;
 	find_before(files, old);
 	if (!old->was || !net->is)
 		return false;
-	find_now(files, old, false);
+	if (!is_gone)
+		find_now(files, old, false);
 	return !old->is && old->before.inode == net->now.inode && old->before.type == net->now.type;
 }
 
-static bool settle_as_rename(struct files *files, struct touch *touch)
+static bool settle_as_rename(struct files *files, struct touch *touch, bool is_gone)
 {
 	const struct baseline *baseline = files->watch->baseline;
 	static struct net net, old;
@@ -295,7 +298,7 @@ static bool settle_as_rename(struct files *files, struct touch *touch)
 
 	net.path = touch->path;
 	find_now(files, &net, false);
-	if (!is_renamed(files, touch, &old, &net))
+	if (!is_renamed(files, touch, is_gone, &old, &net))
 		return false;
 	find_before(files, &net);
 	find_now(files, &net, true);
@@ -312,13 +315,14 @@ static bool settle_as_rename(struct files *files, struct touch *touch)
 	return true;
 }
 
-void settle_touch(struct files *files, struct touch *touch)
+/* `is_gone`: nothing is left of what was called `touch->from`. */
+static void settle_with_other_end(struct files *files, struct touch *touch, bool is_gone)
 {
 	struct touch *old = touch->from ? touches_find(&files->touches, touch->from) : NULL;
 	bool renamed;
 
 	touches_take(&files->touches, touch);
-	renamed = touch->from && settle_as_rename(files, touch);
+	renamed = touch->from && settle_as_rename(files, touch, is_gone);
 	if (!renamed)
 		settle_alone(files, touch, false);
 	touch_free(&files->touches, touch);
@@ -327,19 +331,45 @@ void settle_touch(struct files *files, struct touch *touch)
 	/* The other end of the rename is told with it. */
 	touches_take(&files->touches, old);
 	if (!renamed)
-		settle_alone(files, old, false);
+		settle_alone(files, old, is_gone);
 	touch_free(&files->touches, old);
+}
+
+void settle_touch(struct files *files, struct touch *touch)
+{
+	settle_with_other_end(files, touch, false);
+}
+
+/* Told together with what it is called now; NULL: it is not to be told so. */
+static struct touch *other_end(const struct files *files, const struct touch *touch)
+{
+	struct touch *other = touch->to ? touches_find(&files->touches, touch->to) : NULL;
+
+	return other && other->from && !strcmp(other->from, touch->path) ? other : NULL;
+}
+
+void settle_gone(struct files *files, struct touch *touch)
+{
+	struct touch *other = other_end(files, touch);
+
+	if (other) {
+		settle_with_other_end(files, other, true);
+		return;
+	}
+	touches_take(&files->touches, touch);
+	settle_alone(files, touch, true);
+	touch_free(&files->touches, touch);
 }
 
 /* --- directories --------------------------------------------------------------------------------- */
 
-void settle_replaced(struct files *files, const char *path)
+void settle_replaced(struct files *files, const char *path, const struct process *by)
 {
 	struct touch *next;
 
 	for (struct touch *touch = files->touches.oldest; touch; touch = next) {
 		next = touch->younger;
-		if (touch->weak || !path_is_below(touch->path, path))
+		if (touch->weak || (by && touch->actor.process == by) || !path_is_below(touch->path, path))
 			continue;
 		touches_take(&files->touches, touch);
 		settle_alone(files, touch, true);
@@ -442,7 +472,7 @@ void settle_rename(struct files *files, const char *from, const char *to, const 
 	}
 	if (is_known_as(files, from, from) && is_known_as(files, to, to))
 		return;
-	settle_replaced(files, to);
+	settle_replaced(files, to, NULL);
 	old.path = from;
 	find_before(files, &old);
 	count = call(files, from, to);
@@ -474,11 +504,10 @@ static bool is_settled(const struct files *files, const struct touch *touch, uin
 /* Told together with what it is called now. */
 static bool waits_for_other_end(const struct files *files, const struct touch *touch)
 {
-	const struct touch *other = touch->to ? touches_find(&files->touches, touch->to) : NULL;
+	const struct touch *other = other_end(files, touch);
 
 	/* Two that changed places wait for nothing: each is another file now. */
-	return other && other->from && !strcmp(other->from, touch->path) &&
-	       !(touch->from && !strcmp(touch->from, other->path));
+	return other && !(touch->from && !strcmp(touch->from, other->path));
 }
 
 void settle(struct files *files, uint64_t now_ns, bool at_once)

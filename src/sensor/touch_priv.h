@@ -33,6 +33,7 @@ struct touch {
 	struct actor actor;
 	bool weak;   /* found by looking; whoever is told of takes its place */
 	bool found;  /* … and nobody knows who it was */
+	bool gone;   /* with the last notice nothing had that name any more */
 	bool forced; /* what it did was told as somebody else's who came before */
 	char *from;  /* owned; of a rename, what it was called; else NULL */
 	char *to;    /* owned; what it is called now; else NULL */
