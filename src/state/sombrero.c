@@ -53,8 +53,8 @@ static int put_on(struct state *state, const struct event *event, struct worn *w
 static const char *name_of(struct buffer *out, const struct event *event, const char *path)
 {
 	buffer_clear(out);
-	if (*event->context.container)
-		buffer_printf(out, "%s:", event->context.container);
+	if (*event->file_container)
+		buffer_printf(out, "%s:", event->file_container);
 	buffer_text(out, path);
 	return out->failed ? NULL : buffer_string(out);
 }

@@ -1889,7 +1889,7 @@ static void what_is_no_change_rewrites_nothing(void **unused)
 	service.context = (struct context) { .kind = CONTEXT_SERVICE, .name = "nginx", .container = "" };
 	assert_int_equal(release(opened, service), 0); /* a daemon that the change started */
 	service = make_release(EVENT_WRITE, 2, "/srv/app/a");
-	service.context.container = "3f2a9c1b77aa"; /* another file of that name */
+	service.file_container = "3f2a9c1b77aa"; /* another file of that name */
 	assert_int_equal(release(opened, service), 0);
 	service = make_release(EVENT_EXEC, 2, "/srv/app/a");
 	assert_int_equal(release(opened, service), 0);
