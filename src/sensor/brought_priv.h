@@ -6,25 +6,29 @@
 
 #include "sensor/process_priv.h"
 
-/* Units that changes have asked for lately. */
+/* Units that somebody has asked for lately. */
 #define BROUGHT_UNITS    256
 #define BROUGHT_NAME_MAX 256
 
 struct brought_unit {
-	char unit[BROUGHT_NAME_MAX], change[BROUGHT_NAME_MAX];
-	uint64_t until_ns; /* CLOCK_BOOTTIME */
+	char unit[BROUGHT_NAME_MAX];   /* or a pattern of such names */
+	char change[BROUGHT_NAME_MAX]; /* "": who asked was no change */
+	uint64_t until_ns;             /* CLOCK_BOOTTIME */
 };
 
 struct brought {
 	struct brought_unit unit[BROUGHT_UNITS];
-	unsigned next;
+	unsigned next; /* where the next one goes: the one before is the latest */
 	/* The id of the change that last wrote this file, or "". NULL: nobody knows. */
 	const char *(*written_by)(void *owner, const char *path);
 	void *owner;
 };
 
-/* A change's process has become another program: does it ask the init to start something? */
-void brought_note(struct brought *brought, const struct process *process, uint64_t now_ns);
+/*
+ * A process has become another program: does it ask the init to start something? `root` is where unit files lie ("" for our own
+ * root): a unit may be asked for by another name.
+ */
+void brought_note(struct brought *brought, const struct process *process, const char *root, uint64_t now_ns);
 
 /* The id of the change by which a service begins with this process; "" for none. Good until the next call. */
 const char *brought_by(const struct brought *brought, const struct process *process, uint64_t now_ns);

@@ -734,8 +734,7 @@ static bool is_plain_wrapper(const struct image *image)
 	return image && image->is_wrapper && image->program.script_kind == SCRIPT_NONE;
 }
 
-/* Not a container's, but it says as much: what lies where in such a root is not what lies there on the host. */
-static bool is_own_root(const char *container)
+bool contexts_is_own_root(const char *container)
 {
 	return !strcmp(container, "chroot") || !strncmp(container, "userns:", strlen("userns:"));
 }
@@ -745,7 +744,8 @@ static bool crosses_own_root(const struct situation *situation)
 	const char *before = situation->current ? situation->current->context.container : "";
 
 	return strcmp(before, situation->container) != 0 &&
-	       (is_own_root(situation->container) || (is_own_root(before) && !situation->container[0]));
+	       (contexts_is_own_root(situation->container) ||
+		(contexts_is_own_root(before) && !situation->container[0]));
 }
 
 /* Into a root of its own, which anyone can make, and out again: it stays what it is, there. */
@@ -792,7 +792,7 @@ static struct context_node *choose_container(const struct situation *situation)
 	enum context_kind kind = current_kind(situation);
 	bool crosses = !current || strcmp(current->context.container, situation->container) != 0;
 
-	if (!situation->container[0] || is_own_root(situation->container))
+	if (!situation->container[0] || contexts_is_own_root(situation->container))
 		return NULL;
 	if (crosses && stays_itself(situation))
 		return fresh(situation, kind, current->context.name);

@@ -84,6 +84,12 @@ bool contexts_is_init(const struct image *image);
 /* Puts `process`, which has just become what its image says, where it belongs. */
 void contexts_assign(struct contexts *contexts, struct process *process, const struct origin *origin);
 
+/*
+ * Is that container none, but a process's own root or user namespace at home? What lies where in such a root need not be what
+ * lies there on the host.
+ */
+bool contexts_is_own_root(const char *container);
+
 /* The service that begins with `process` was brought about by this change ("" for none), and says so from now on. */
 void contexts_explain(struct contexts *contexts, struct process *process, const char *change);
 

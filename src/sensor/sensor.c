@@ -92,6 +92,7 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 	struct sombrero_credentials before;
 	struct image_facts facts;
 	struct event event;
+	char root[32];
 	bool known;
 
 	if (!process)
@@ -105,7 +106,7 @@ static void on_exec(struct sensor *sensor, const struct record *record)
 	actor_become(sensor, process, exec, &facts);
 	process->exec_ns = exec->header.time_ns;
 	process->credentials_before = before;
-	brought_note(&sensor->brought, process, exec->header.time_ns);
+	brought_note(&sensor->brought, process, contexts_home_root(&sensor->contexts, root), exec->header.time_ns);
 	contexts_explain(&sensor->contexts, process, brought_by(&sensor->brought, process, exec->header.time_ns));
 	if (sensor->files)
 		places_note(sensor->files, process);
@@ -459,12 +460,12 @@ int sensor_open(const struct sensor_options *options, event_sink sink, void *own
 				     &sensor->kernel, error);
 	if (!status)
 		status = snapshot_take(sensor, error);
-	if (options->files) {
-		sensor->brought.written_by = options->files->written_by;
-		sensor->brought.owner = options->files->owner;
-	}
 	if (!status && options->files)
 		status = files_open(sensor, options->files, &sensor->files, error);
+	if (!status && options->files && options->files->written_by) {
+		sensor->brought.written_by = files_written_by;
+		sensor->brought.owner = sensor->files;
+	}
 	if (status < 0) {
 		sensor_close(sensor);
 		return status;

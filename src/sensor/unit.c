@@ -527,3 +527,48 @@ void unit_read(const char *root, const char *unit, struct unit_facts *out)
 	free(read.command);
 	(void)close(read.root);
 }
+
+/* The name of the file that DIRECTORY/UNIT is a link to. */
+static bool read_link(int root, const char *unit, char *out, size_t size)
+{
+	char target[UNIT_PATH_MAX];
+	const char *name;
+	ssize_t length = -1;
+	bool missing;
+	int directory;
+
+	for (size_t i = 0; i < DIRECTORY_COUNT; i++) {
+		directory = rooted_open(root, unit_directories[i], O_PATH | O_DIRECTORY);
+		if (directory < 0)
+			continue;
+		length = readlinkat(directory, unit, target, sizeof(target) - 1);
+		missing = length < 0 && errno == ENOENT;
+		(void)close(directory);
+		if (!missing)
+			break;
+	}
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	name = base_name(target);
+	return strcmp(name, unit) != 0 && strchr(name, '.') && snprintf(out, size, "%s", name) < (int)size;
+}
+
+bool unit_alias(const char *root, const char *unit, char *out, size_t size)
+{
+	char name[UNIT_NAME_MAX];
+	int directory;
+	bool found = false;
+
+	if (snprintf(name, sizeof(name), "%s", unit) >= (int)sizeof(name) || strchr(unit, '/') || unit[0] == '.')
+		return false;
+	directory = rooted_open_root(root);
+	if (directory < 0)
+		return false;
+	for (unsigned depth = 0; depth < 4 && read_link(directory, name, out, size); depth++) {
+		found = true;
+		(void)snprintf(name, sizeof(name), "%s", out);
+	}
+	(void)close(directory);
+	return found;
+}

@@ -4,6 +4,7 @@
 #define SENSOR_UNIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct unit_facts {
 	bool found;
@@ -23,5 +24,11 @@ struct unit_facts {
  * few files: not for every exec, but once a unit.
  */
 void unit_read(const char *root, const char *unit, struct unit_facts *out);
+
+/*
+ * The unit whose other name (Alias=) this is: a link among the unit files that leads to a file of that name. false: it is
+ * none. Links of links are followed.
+ */
+bool unit_alias(const char *root, const char *unit, char *out, size_t size);
 
 #endif
