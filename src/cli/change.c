@@ -243,6 +243,76 @@ static void show_head(struct buffer *out, const struct state_change *one)
 	buffer_byte(out, '\n');
 }
 
+struct news {
+	struct buffer *out;
+	char *context; /* whose lines go on; owned */
+	uint64_t lines;
+};
+
+static int show_news_line(void *to, const struct state_news *one)
+{
+	struct news *news = to;
+
+	if (!*one->line) {
+		buffer_printf(news->out, "  … and %" PRIu64 " more\n", one->count);
+		return 0;
+	}
+	if (!news->context || strcmp(news->context, one->context) != 0) {
+		free(news->context);
+		news->context = strdup(one->context);
+		buffer_printf(news->out, "  %s\n", one->context); /* escaped, as the line is */
+	}
+	buffer_text(news->out, "    ");
+	show_time(news->out, one->first_ns);
+	buffer_printf(news->out, "  %s\n", one->line);
+	news->lines++;
+	return 0;
+}
+
+/* What it did itself is not judged: nothing of that is new. */
+static int show_news(struct change *change, const struct state_change *one)
+{
+	struct news news = { .out = &change->out };
+	int status;
+
+	buffer_text(&change->out, "\nnew\n");
+	status = state_change_news_each(change->state, one->id, one->run, show_news_line, &news);
+	if (!status && !news.lines)
+		buffer_text(&change->out,
+			    "  nothing that a model did not know of the services it brought; what it did itself, "
+			    "no model is asked about\n");
+	free(news.context);
+	return status;
+}
+
+static int json_news_line(void *to, const struct state_news *one)
+{
+	struct news *news = to;
+
+	buffer_printf(news->out, "%s{", news->lines++ ? "," : "");
+	if (*one->line) {
+		json_escaped(news->out, "context", one->context);
+		json_escaped(news->out, "line", one->line);
+		json_time(news->out, "first", one->first_ns);
+	} else {
+		json_number(news->out, "more", one->count);
+	}
+	buffer_byte(news->out, '}');
+	return 0;
+}
+
+static int json_news(struct change *change, const struct state_change *one)
+{
+	struct news news = { .out = &change->out };
+	int status;
+
+	json_key(&change->out, "new");
+	buffer_byte(&change->out, '[');
+	status = state_change_news_each(change->state, one->id, one->run, json_news_line, &news);
+	buffer_byte(&change->out, ']');
+	return status;
+}
+
 static int show_one(void *to, const struct state_change *one)
 {
 	struct change *change = to;
@@ -253,10 +323,12 @@ static int show_one(void *to, const struct state_change *one)
 		status = state_change_events(change->state, one->id, one->run, page_line, &page);
 	if (!status && change->json) {
 		change_json(&change->out, one);
+		status = json_news(change, one);
 		page_json(&page, &change->out);
 		buffer_text(&change->out, "}\n");
 	} else if (!status) {
 		show_head(&change->out, one);
+		status = show_news(change, one);
 		page_show(&page, &change->out);
 	}
 	page_end(&page);

@@ -391,6 +391,25 @@ int files_event(struct files_watch *files, const struct event *event)
 	return status < 0 ? status : wear(files, event, rule);
 }
 
+int files_news(struct files_watch *files, const struct finding *finding)
+{
+	struct buffer context = BUFFER_INIT(65536), line = BUFFER_INIT(65536);
+	int status = 0;
+
+	if (!files->state || !finding->event->change[0])
+		return 0;
+	for (unsigned i = 0; i < finding->count && !status; i++) {
+		buffer_clear(&context);
+		buffer_clear(&line);
+		finding_context(&context, &finding->behaviour[i]);
+		finding_line(&line, &finding->behaviour[i]);
+		status = state_change_news(files->state, finding->event, buffer_string(&context), buffer_string(&line));
+	}
+	buffer_free(&context);
+	buffer_free(&line);
+	return status;
+}
+
 void files_ready(struct files_watch *files)
 {
 	if (files->state && state_commit(files->state) < 0)

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "cli/source.h"
 #include "judge/files.h"
+#include "judge/judge.h"
 #include "state/state.h"
 
 struct files_watch {
@@ -60,6 +61,9 @@ int files_prepare(struct files_watch *files, const struct command *command, stru
 
 /* An event, of whatever kind: what must be kept of it is. 0 or a negative errno. */
 int files_event(struct files_watch *files, const struct event *event);
+
+/* A deviation from the model: what a service did that a change brought is kept with the change. 0 or a negative errno. */
+int files_news(struct files_watch *files, const struct finding *finding);
 
 /* Commits and prints what is ready. 0 or a negative errno; -EPIPE: nobody reads any more. */
 int files_settle(struct files_watch *files, bool at_end);

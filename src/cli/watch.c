@@ -95,7 +95,10 @@ static int put_line(struct watch *watch)
 static int print_finding(void *owner, const struct finding *finding)
 {
 	struct watch *watch = owner;
+	int status = files_news(&watch->files, finding);
 
+	if (status < 0)
+		return status;
 	if (watch->json)
 		finding_write(&watch->line, finding);
 	else

@@ -186,6 +186,16 @@ void explain_lineage(struct buffer *out, const struct event *event)
 	}
 }
 
+/* By which a service was started, or what it runs was written. */
+static void explain_change(struct buffer *out, const struct event *event)
+{
+	if (!event->change[0])
+		return;
+	explain_label(out, "change");
+	explain_text(out, event->change);
+	buffer_byte(out, '\n');
+}
+
 static void add_place(struct buffer *out, const struct event *event)
 {
 	explain_label(out, "where");
@@ -225,7 +235,7 @@ void explain_flags(struct buffer *out, const struct event *event)
 		buffer_byte(out, '\n');
 }
 
-static void add_header_line(struct buffer *out, const struct behaviour *behaviour)
+void finding_context(struct buffer *out, const struct behaviour *behaviour)
 {
 	buffer_text(out, context_kind_name(behaviour->context_kind));
 	if (behaviour->context_name[0]) {
@@ -236,7 +246,7 @@ static void add_header_line(struct buffer *out, const struct behaviour *behaviou
 		buffer_text(out, " in container");
 }
 
-static void add_line(struct buffer *out, const struct behaviour *behaviour)
+void finding_line(struct buffer *out, const struct behaviour *behaviour)
 {
 	buffer_printf(out, "%s %s%s%s", behaviour_kind_name(behaviour->kind), behaviour->program,
 		      behaviour->object[0] ? "  " : "", behaviour->object);
@@ -255,11 +265,11 @@ static void add_remedy(struct buffer *out, const struct finding *finding, const 
 	buffer_text(out, reasons[finding->kind]);
 	explain_label(out, "normal?");
 	buffer_printf(out, "then add to %s, below `", model_name);
-	add_header_line(out, finding->behaviour);
+	finding_context(out, finding->behaviour);
 	buffer_text(out, "`:");
 	for (unsigned i = 0; i < finding->count; i++) {
 		buffer_text(out, finding->count > 1 ? "\n              " : "  ");
-		add_line(out, &finding->behaviour[i]);
+		finding_line(out, &finding->behaviour[i]);
 	}
 	buffer_byte(out, '\n');
 }
@@ -289,6 +299,7 @@ void finding_explain(struct buffer *out, const struct finding *finding, const ch
 		buffer_byte(out, '\n');
 	}
 	explain_lineage(out, event);
+	explain_change(out, event);
 	add_place(out, event);
 	explain_flags(out, event);
 	add_remedy(out, finding, model_name);

@@ -63,6 +63,10 @@ const char *finding_kind_name(enum finding_kind kind);
  */
 void finding_explain(struct buffer *out, const struct finding *finding, const char *model_name);
 
+/* The heading in a model that a behaviour stands below ("service nginx"), and its line there. Escaped. */
+void finding_context(struct buffer *out, const struct behaviour *behaviour);
+void finding_line(struct buffer *out, const struct behaviour *behaviour);
+
 /* As one line of NDJSON: {"finding": kind, "context": {…}, "behaviours": [{…}], "event": {…}}. docs/reference/events.md */
 void finding_write(struct buffer *out, const struct finding *finding);
 

@@ -90,6 +90,18 @@ int state_change_find(struct state *state, const char *id, uint64_t run, state_c
 
 int state_change_events(struct state *state, const char *id, uint64_t run, state_line_visitor visit, void *to);
 
+/* What a change's services did that their model did not know. */
+struct state_news {
+	const char *context, *line; /* as in a model; "" and "" for the sum of what there was no room for */
+	uint64_t first_ns;
+	uint64_t count; /* how often it was told: a watch tells it once */
+};
+
+typedef int (*state_news_visitor)(void *to, const struct state_news *news);
+
+/* By context, then as it came. */
+int state_change_news_each(struct state *state, const char *id, uint64_t run, state_news_visitor visit, void *to);
+
 /* A declared change begins: id, person, user, reason, command, login and pid are taken from `change`. Commits. */
 int state_change_begin(struct state *state, const struct state_change *change, uint64_t *run);
 

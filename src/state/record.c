@@ -186,7 +186,7 @@ int state_record(void *to, const struct event *event)
 
 	if (event->kind <= 0 || event->kind >= EVENT_KIND_COUNT)
 		return 0;
-	status = written_note(state, event, change);
+	status = written_note(state, event);
 	if (!status && !failed && !*event->login && !*change)
 		return 0;
 	if (!status)

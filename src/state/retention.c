@@ -13,6 +13,13 @@ static bool is_due(const struct state *state, uint64_t now)
 	return state->over || !state->tidied_ns || now - state->tidied_ns > HOUR_NS || state->added > MUCH_BYTES;
 }
 
+static int change_forget(struct state *state, const char *id, uint64_t run)
+{
+	int status = sql_run(state, SQL_CHANGE_FORGET, sql_text(id), sql_number(run));
+
+	return status ? status : sql_run(state, SQL_NEWS_FORGET, sql_text(id), sql_number(run));
+}
+
 /* The session or run that was seen least lately, if before then, and that does not go on. 1: one went; 0: there is none. */
 static int forget_oldest(struct state *state, uint64_t before_ns)
 {
@@ -25,7 +32,7 @@ static int forget_oldest(struct state *state, uint64_t before_ns)
 	run = sql_column_number(statement, 1);
 	status = record_forget(state, sql_column_number(statement, 2));
 	if (!status && run)
-		status = sql_run(state, SQL_CHANGE_FORGET, sql_text(sql_column_text(statement, 0)), sql_number(run));
+		status = change_forget(state, sql_column_text(statement, 0), run);
 	else if (!status)
 		status = sql_run(state, SQL_SESSION_FORGET, sql_text(sql_column_text(statement, 0)));
 	sql_done(statement);

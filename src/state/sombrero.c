@@ -182,8 +182,7 @@ static int rewritten(struct state *state, const struct event *event, const char 
 	return status ? status : 1;
 }
 
-/* A change's own acts. A service that it started acts for itself. */
-static const char *change_of(const struct event *event)
+const char *change_of_act(const struct event *event)
 {
 	if (event->context.kind == CONTEXT_CHANGE)
 		return *event->change ? event->change : event->context.name;
@@ -192,7 +191,7 @@ static const char *change_of(const struct event *event)
 
 int state_sombrero_rewritten(struct state *state, const struct event *event)
 {
-	const char *change = change_of(event);
+	const char *change = change_of_act(event);
 	struct worn worn = { 0 };
 	int status;
 

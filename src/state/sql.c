@@ -35,6 +35,8 @@ const char sql_schema[] =
 	"NULL,"
 	" unwatched INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (id, run)) WITHOUT ROWID;"
 	"CREATE INDEX change_last ON change (last);"
+	"CREATE TABLE news (change TEXT NOT NULL, run INTEGER NOT NULL, context TEXT NOT NULL, line TEXT NOT NULL,"
+	" first INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (change, run, context, line)) WITHOUT ROWID;"
 	"CREATE TABLE sombrero (number INTEGER PRIMARY KEY AUTOINCREMENT, start INTEGER NOT NULL, end INTEGER NOT NULL "
 	"DEFAULT 0,"
 	" how TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', person TEXT NOT NULL DEFAULT '',"
@@ -171,6 +173,17 @@ const char *const sql_text_of[SQL_STATEMENT_COUNT] = {
 	[SQL_CHANGE_WHO] = "UPDATE change SET person = iif(?3 = '', person, ?3), login = ?4 WHERE id = ?1 AND run = ?2 "
 			   "AND login = ''",
 	[SQL_CHANGE_FORGET] = "DELETE FROM change WHERE id = ? AND run = ?",
+	[SQL_CHANGE_RUN_AT] =
+		"SELECT run FROM change WHERE id = ?1 ORDER BY begin <= ?2 DESC, iif(begin <= ?2, -run, run) LIMIT 1",
+
+	[SQL_NEWS_FIND] = "SELECT 1 FROM news WHERE change = ? AND run = ? AND context = ? AND line = ?",
+	[SQL_NEWS_COUNT] = "SELECT count(*) FROM news WHERE change = ? AND run = ?",
+	[SQL_NEWS_ADD] = "INSERT INTO news (change, run, context, line, first, count) VALUES (?, ?, ?, ?, ?, 1)"
+			 " ON CONFLICT DO UPDATE SET count = count + 1",
+	/* The sum of what had no room comes last. */
+	[SQL_NEWS_EACH] = "SELECT context, line, first, count FROM news WHERE change = ? AND run = ?"
+			  " ORDER BY line = '', context, first, line",
+	[SQL_NEWS_FORGET] = "DELETE FROM news WHERE change = ? AND run = ?",
 
 	/* ?1 the boot, ?2 seen last before then: what goes first. Run 0 is a session. */
 	[SQL_OLDEST] =

@@ -87,6 +87,14 @@ int state_record(void *to, const struct event *event);
 const char *state_written_by(struct state *state, const char *path);
 
 /*
+ * A service that a change brought did what the model that it is watched by does not know: a line of a model, below its context's
+ * ("service nginx"). Kept with the run of event->change that went on then, once, and at most STATE_NEWS_MAX a run; more are counted.
+ * What the change does itself is no news, as no model is asked about it, and neither is what no change brought: 0.
+ */
+#define STATE_NEWS_MAX 1000
+int state_change_news(struct state *state, const struct event *event, const char *context, const char *line);
+
+/*
  * The sombrero. `put`: somebody touched a path (a rename: two) that `rule`, the pattern of a file rule, keeps for releases; puts it on
  * where it isn't. 1: it went on by this; 0: it was on.
  */

@@ -80,6 +80,12 @@ enum sql_statement {
 	SQL_CHANGE_RECORD,
 	SQL_CHANGE_WHO,
 	SQL_CHANGE_FORGET,
+	SQL_CHANGE_RUN_AT,
+	SQL_NEWS_FIND,
+	SQL_NEWS_COUNT,
+	SQL_NEWS_ADD,
+	SQL_NEWS_EACH,
+	SQL_NEWS_FORGET,
 	SQL_OLDEST,
 	SQL_SOMBRERO_NEW,
 	SQL_SOMBRERO_ON,
@@ -188,8 +194,11 @@ uint64_t sql_column_number(sqlite3_stmt *statement, int column);
 int sql_get_number(struct state *state, enum sql_statement which, const struct sql_value *values, size_t count,
 		   uint64_t *out);
 
-/* A file event, in the change of that id or in none: whose the file is from now on. */
-int written_note(struct state *state, const struct event *event, const char *change);
+/* The change that did this itself, or ""; a service that it started acts for itself. */
+const char *change_of_act(const struct event *event);
+
+/* A file event, by a change or by none: whose the file is from now on. */
+int written_note(struct state *state, const struct event *event);
 
 /* How many rows the last statement changed. */
 uint64_t sql_changed(const struct state *state);

@@ -22,8 +22,9 @@ static int look_once(struct state *state)
 	return status;
 }
 
-int written_note(struct state *state, const struct event *event, const char *change)
+int written_note(struct state *state, const struct event *event)
 {
+	const char *change = change_of_act(event);
 	int status = look_once(state);
 
 	if (status || !event_is_file(event) || *event->file_container || (!*change && !state->written_any))

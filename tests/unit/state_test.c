@@ -321,7 +321,7 @@ static void a_damaged_page_is_said_when_it_is_met(void **unused)
 	}
 	commit(opened);
 	state_close(opened);
-	write_over(16 * 4096, 200000);
+	write_over(24 * 4096, 200000);
 	opened = open_state(STATE_READ);
 	baseline = state_baseline(opened);
 	status = baseline->walk(baseline->owner, "/", ignore_file, &count);
@@ -1590,6 +1590,165 @@ static void a_service_that_a_change_started_is_told_with_its_start_only(void **u
 	state_close(opened);
 }
 
+/* Lines as they come, in order. */
+struct told {
+	char text[512];
+	uint64_t count, more;
+};
+
+static int see_news(void *to, const struct state_news *news)
+{
+	struct told *told = to;
+	size_t used = strlen(told->text);
+
+	if (!*news->line) {
+		told->more = news->count;
+		return 0;
+	}
+	(void)snprintf(told->text + used, sizeof(told->text) - used, "%s: %s; ", news->context, news->line);
+	told->count++;
+	return 0;
+}
+
+static struct told news_of(struct state *opened, const char *id, uint64_t run)
+{
+	struct told told = { 0 };
+
+	assert_int_equal(state_change_news_each(opened, id, run, see_news, &told), 0);
+	return told;
+}
+
+static struct event make_deviation(uint64_t seconds, const char *change)
+{
+	struct event event = make_event(EVENT_EXEC, seconds, "");
+
+	event.context = (struct context) { .kind = CONTEXT_SERVICE, .name = "nginx", .container = "" };
+	event.change = change;
+	return event;
+}
+
+static void news(struct state *opened, struct event event, const char *context, const char *line)
+{
+	assert_int_equal(state_change_news(opened, &event, context, line), 0);
+}
+
+static void what_a_model_did_not_know_of_a_changes_services_is_kept_once_with_its_run(void **unused)
+{
+	struct state *opened = open_state(STATE_WATCH);
+
+	(void)unused;
+	record(opened, make_act(EVENT_EXEC, 0, "42", 10));
+	record(opened, make_act(EVENT_EXIT, 1, "42", 10));
+	news(opened, make_deviation(5, "42"), "service php", "exec /bin/sh");
+	news(opened, make_deviation(2, "42"), "service nginx", "exec /usr/bin/id");
+	news(opened, make_deviation(3, "42"), "service nginx", "connect /usr/bin/id  tcp internet:443");
+	news(opened, make_deviation(9, "42"), "service nginx", "exec /usr/bin/id"); /* by the next watch, say */
+	record(opened, make_act(EVENT_EXEC, 100, "42", 20));
+	news(opened, make_deviation(101, "42"), "service nginx", "exec /usr/bin/id");
+	commit(opened);
+	assert_string_equal(news_of(opened, "42", 1).text,
+			    "service nginx: exec /usr/bin/id; service nginx: connect "
+			    "/usr/bin/id  tcp internet:443; service php: exec /bin/sh; ");
+	assert_string_equal(news_of(opened, "42", 2).text, "service nginx: exec /usr/bin/id; ");
+	assert_int_equal(news_of(opened, "42", 1).more, 0);
+	state_close(opened);
+}
+
+static void what_no_change_brought_and_what_a_change_does_itself_is_no_news(void **unused)
+{
+	struct state *opened = open_state(STATE_WATCH);
+	struct event nobodys = make_deviation(2, "");
+
+	(void)unused;
+	record(opened, make_act(EVENT_EXEC, 0, "42", 10));
+	news(opened, nobodys, "service nginx", "exec /usr/bin/id");
+	news(opened, make_act(EVENT_EXEC, 2, "42", 10), "change 42", "exec /usr/bin/id");
+	news(opened, make_deviation(2, "43"), "service nginx", "exec /usr/bin/id"); /* nothing is known of that */
+	commit(opened);
+	assert_int_equal(news_of(opened, "42", 1).count, 0);
+	assert_int_equal(news_of(opened, "", 1).count, 0);
+	assert_int_equal(news_of(opened, "43", 1).count, 0);
+	state_close(opened);
+}
+
+static void news_are_bounded_and_the_rest_is_counted(void **unused)
+{
+	struct state *opened = open_state(STATE_WATCH);
+	char line[64];
+
+	(void)unused;
+	record(opened, make_act(EVENT_EXEC, 0, "42", 10));
+	for (unsigned i = 0; i < STATE_NEWS_MAX + 7; i++) {
+		(void)snprintf(line, sizeof(line), "exec /tmp/%u", i);
+		news(opened, make_deviation(2, "42"), "service nginx", line);
+	}
+	news(opened, make_deviation(3, "42"), "service nginx", "exec /tmp/0");
+	commit(opened);
+	assert_int_equal(news_of(opened, "42", 1).count, STATE_NEWS_MAX);
+	assert_int_equal(news_of(opened, "42", 1).more, 7);
+	state_close(opened);
+}
+
+static void news_go_with_their_run(void **unused)
+{
+	struct state *opened = open_state(STATE_WATCH);
+
+	(void)unused;
+	t0 -= 81 * DAY;
+	record(opened, make_act(EVENT_EXEC, 0, "42", 10));
+	record(opened, make_act(EVENT_EXIT, 1, "42", 10));
+	news(opened, make_deviation(2, "42"), "service nginx", "exec /usr/bin/id");
+	t0 += 81 * DAY;
+	commit(opened);
+	assert_int_equal(news_of(opened, "42", 1).count, 1);
+	state_close(opened);
+	opened = open_state(STATE_WRITE);
+	assert_int_equal(news_of(opened, "42", 1).count, 0);
+	state_close(opened);
+}
+
+static void act_on(struct state *opened, enum event_kind kind, const char *change, enum context_kind context,
+		   const char *from, const char *path)
+{
+	struct event event = make_act(kind, now_seconds(), change, 10);
+
+	event.context.kind = context;
+	event.path = path;
+	event.path_before = from;
+	event.file_container = "";
+	record(opened, event);
+}
+
+static void a_file_is_of_the_change_that_wrote_it_last_itself(void **unused)
+{
+	struct state *opened = open_state(STATE_WATCH);
+
+	(void)unused;
+	assert_string_equal(state_written_by(opened, "/srv/app/daemon"), "");
+	act_on(opened, EVENT_CREATE, "42", CONTEXT_CHANGE, "", "/srv/app/daemon");
+	assert_string_equal(state_written_by(opened, "/srv/app/daemon"), "42");
+	act_on(opened, EVENT_WRITE, "43", CONTEXT_CHANGE, "", "/srv/app/daemon");
+	assert_string_equal(state_written_by(opened, "/srv/app/daemon"), "43");
+	act_on(opened, EVENT_ATTRIBUTES, "44", CONTEXT_CHANGE, "", "/srv/app/daemon");
+	assert_string_equal(state_written_by(opened, "/srv/app/daemon"), "43");
+	act_on(opened, EVENT_RENAME, "43", CONTEXT_CHANGE, "/srv/app/daemon", "/srv/app/daemon.new");
+	assert_string_equal(state_written_by(opened, "/srv/app/daemon"), "");
+	assert_string_equal(state_written_by(opened, "/srv/app/daemon.new"), "43");
+	commit(opened);
+	state_close(opened);
+	opened = open_state(STATE_WATCH);
+	assert_string_equal(state_written_by(opened, "/srv/app/daemon.new"), "43");
+	/* A service that the change brought writes for itself. */
+	act_on(opened, EVENT_WRITE, "43", CONTEXT_SERVICE, "", "/srv/app/daemon.new");
+	assert_string_equal(state_written_by(opened, "/srv/app/daemon.new"), "");
+	act_on(opened, EVENT_CREATE, "43", CONTEXT_SERVICE, "", "/srv/app/shell");
+	assert_string_equal(state_written_by(opened, "/srv/app/shell"), "");
+	act_on(opened, EVENT_WRITE, "43", CONTEXT_CHANGE, "", "/srv/app/shell");
+	act_on(opened, EVENT_WRITE, "", CONTEXT_SESSION, "", "/srv/app/shell");
+	assert_string_equal(state_written_by(opened, "/srv/app/shell"), "");
+	state_close(opened);
+}
+
 static void a_session_that_is_a_change_is_a_run_each(void **unused)
 {
 	struct state *opened = open_state(STATE_WATCH);
@@ -2098,6 +2257,11 @@ int main(void)
 		TEST(a_units_run_lasts_as_long_as_its_processes),
 		TEST(a_units_run_that_a_new_watch_finds_goes_on),
 		TEST(a_service_that_a_change_started_is_told_with_its_start_only),
+		TEST(what_a_model_did_not_know_of_a_changes_services_is_kept_once_with_its_run),
+		TEST(what_no_change_brought_and_what_a_change_does_itself_is_no_news),
+		TEST(news_are_bounded_and_the_rest_is_counted),
+		TEST(news_go_with_their_run),
+		TEST(a_file_is_of_the_change_that_wrote_it_last_itself),
 		TEST(a_session_that_is_a_change_is_a_run_each),
 		TEST(a_change_that_is_not_there_is_said),
 		TEST(what_is_old_goes),
