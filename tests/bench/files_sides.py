@@ -115,10 +115,12 @@ class SombreroFiles(Watcher):
         with self.output.open() as lines:
             self.findings = [json.loads(line) for line in lines]
 
-    def reported(self, files, directories):
-        """Of a burst, a finding has the numbers, not the names. The directories were created, too."""
-        created = sum(finding["kinds"].get("create", 0) for finding in self.findings)
-        return created - len(directories)
+    def reported(self, files, directories, over):
+        """Of a burst, a finding has the numbers, not the names."""
+        kinds = [finding["kinds"] for finding in self.findings]
+        if over:
+            return sum(kind.get("write", 0) for kind in kinds)
+        return sum(kind.get("create", 0) for kind in kinds) - len(directories)
 
     def found(self):
         """The paths that had changed while it was stopped."""
@@ -141,7 +143,7 @@ class Inotifywait(Watcher):
     def stop(self):
         self._end(0, -signal.SIGTERM)
 
-    def reported(self, files, directories):
+    def reported(self, files, _directories, _over):
         with self.output.open() as lines:
             return len(files & {line.rstrip("\n") for line in lines})
 
@@ -177,5 +179,5 @@ class AuditdWatch(Auditd):
                         self.named.add(f"{self.directory}/{match.group(1).decode()}")
             log.unlink()
 
-    def reported(self, files, directories):
+    def reported(self, files, _directories, _over):
         return len(files & self.named)
