@@ -21,7 +21,8 @@ struct place {
 	struct place *next;
 	char id[PLACE_ID_MAX]; /* "containers/3f2a9c1b77aa": what its paths begin with */
 	uint32_t mount_namespace;
-	int root; /* open for a moment; -1 */
+	bool ended; /* as the last sweep saw it: its last notices may not have been read yet */
+	int root;   /* open for a moment; -1 */
 };
 
 struct files {
@@ -67,7 +68,7 @@ void files_drop_below(struct files *files, const char *path);
 const char *place_inside(const char *path);
 const char *place_container(const char *path, char out[PLACE_ID_MAX]);
 
-/* The directory that the path is looked up in; stays ours. Or a negative errno: -ENOENT for a container that is gone. */
+/* The directory that the path is looked up in; stays ours. Or a negative errno: -ESRCH for a container that is gone. */
 int place_root(struct files *files, const char *path);
 
 /* Appends the mounts that are seen where the path is looked up, as text (proc(5), mountinfo). 0 or a negative errno. */
@@ -114,6 +115,8 @@ void scan_new(struct files *files, const char *top, const struct actor *actor);
 void settle(struct files *files, uint64_t now_ns, bool at_once);
 /* Tells of one touch, which is gone then. */
 void settle_touch(struct files *files, struct touch *touch);
+/* Tells of all at or below `path`. */
+void settle_below(struct files *files, const char *path);
 /* The same, where nothing has the name of `touch` any more but what came later. */
 void settle_gone(struct files *files, struct touch *touch);
 /* Another directory has this name now: what was done to the one before, and in it, is told at once. */

@@ -71,11 +71,13 @@ static int open_root(const struct files *files, const struct place *place)
 {
 	const struct process *process = living(files, place->mount_namespace);
 	char root[32] = "";
+	int directory = -1;
 
-	if (!process)
-		return -ENOENT;
-	(void)contexts_root(&files->sensor->contexts, process, root);
-	return root[0] ? rooted_open_root(root) : -ENOENT;
+	if (process)
+		(void)contexts_root(&files->sensor->contexts, process, root);
+	if (root[0])
+		directory = rooted_open_root(root);
+	return directory < 0 ? -ESRCH : directory;
 }
 
 int place_root(struct files *files, const char *path)
@@ -86,7 +88,7 @@ int place_root(struct files *files, const char *path)
 		return files->root;
 	place = find(files, path);
 	if (!place)
-		return -ENOENT;
+		return -ESRCH;
 	if (place->root < 0)
 		place->root = open_root(files, place);
 	return place->root;
@@ -232,7 +234,7 @@ static void leave(struct files *files, struct place *place)
 	const struct baseline *baseline = files->watch->baseline;
 
 	marks_remove(&files->marks, place->id);
-	files_drop_below(files, place->id);
+	settle_below(files, place->id);
 	(void)baseline->forget(baseline->owner, place->id);
 	if (place->root >= 0)
 		(void)close(place->root);
@@ -285,7 +287,10 @@ void places_sweep(struct files *files)
 	while (*at) {
 		struct place *place = *at;
 
-		if (living(files, place->mount_namespace)) {
+		bool ended = !living(files, place->mount_namespace);
+
+		if (!ended || !place->ended) {
+			place->ended = ended;
 			at = &place->next;
 			continue;
 		}

@@ -33,6 +33,7 @@
 struct net {
 	const char *path;
 	bool was, is;
+	bool unseen; /* what is there can't be looked at; `is` is false then */
 	struct baseline_file before, now;
 	char target_before[PATH_MAX]; /* the baseline's is good until the next look into it */
 };
@@ -52,10 +53,13 @@ static void find_now(struct files *files, struct net *net, bool content)
 {
 	bool text = content && files->watch->wants_text(files->watch->owner, place_inside(net->path));
 	const char *name;
-	int place = files_place(files, net->path, &name);
+	int status = files_place(files, net->path, &name);
 
 	buffer_clear(&files->text);
-	net->is = place >= 0 && !look_at(files->look, place, name, content, text ? &files->text : NULL, &net->now);
+	if (status >= 0)
+		status = look_at(files->look, status, name, content, text ? &files->text : NULL, &net->now);
+	net->is = !status;
+	net->unseen = status < 0 && status != -ENOENT;
 }
 
 /* --- the event ----------------------------------------------------------------------------------- */
@@ -163,7 +167,7 @@ static const char *difference(struct files *files, enum event_kind kind, const s
 	size_t size = 0;
 
 	buffer_clear(&files->diff);
-	if ((kind != EVENT_WRITE && kind != EVENT_CREATE) || net->now.type != FILE_REGULAR ||
+	if (!net->is || (kind != EVENT_WRITE && kind != EVENT_CREATE) || net->now.type != FILE_REGULAR ||
 	    net->now.size > BASELINE_TEXT_MAX ||
 	    !files->watch->wants_text(files->watch->owner, place_inside(net->path)))
 		return "";
@@ -219,9 +223,21 @@ static bool has_other_attributes(const struct touch *touch, const struct net *ne
 	return touch->mask & FAN_ATTRIB && (touch->forced || net->before.ctime_ns != net->now.ctime_ns);
 }
 
+/* By what notices said alone: its container has ended, or its disk fails. */
+static enum event_kind judge_unseen(const struct touch *touch, const struct net *net)
+{
+	if (touch->mask & FAN_DELETE)
+		return net->was ? EVENT_REMOVE : (enum event_kind)0;
+	if (touch->mask & (FAN_MODIFY | FAN_CLOSE_WRITE | FAN_CREATE | FAN_RENAME))
+		return net->was ? EVENT_WRITE : EVENT_CREATE;
+	return touch->mask & FAN_ATTRIB ? EVENT_ATTRIBUTES : (enum event_kind)0;
+}
+
 /* The kind of change, or 0 for none that lasted. */
 static enum event_kind judge(const struct touch *touch, const struct net *net)
 {
+	if (net->unseen)
+		return judge_unseen(touch, net);
 	if (!net->was)
 		return net->is ? EVENT_CREATE : (enum event_kind)0;
 	if (!net->is)
@@ -238,7 +254,7 @@ static void keep(struct files *files, const struct net *net)
 
 	if (net->is)
 		status = baseline->put(baseline->owner, net->path, &net->now);
-	else if (net->was)
+	else if (net->was && !net->unseen)
 		status = baseline->forget(baseline->owner, net->path);
 	if (net->is && files->text.size && status >= 0)
 		status = baseline->put_text(baseline->owner, net->path, buffer_string(&files->text), files->text.size);
@@ -264,7 +280,7 @@ static void settle_alone(struct files *files, struct touch *touch, bool is_gone)
 	enum event_kind kind;
 
 	net.path = touch->path;
-	net.is = false;
+	net.is = net.unseen = false;
 	find_before(files, &net);
 	if (!is_gone)
 		find_now(files, &net, true);
@@ -281,13 +297,13 @@ static bool is_renamed(struct files *files, const struct touch *touch, bool is_g
 		       const struct net *net)
 {
 	old->path = touch->from;
-	old->is = false;
+	old->is = old->unseen = false;
 	find_before(files, old);
 	if (!old->was || !net->is)
 		return false;
 	if (!is_gone)
 		find_now(files, old, false);
-	return !old->is && old->before.inode == net->now.inode && old->before.type == net->now.type;
+	return !old->is && !old->unseen && old->before.inode == net->now.inode && old->before.type == net->now.type;
 }
 
 static bool settle_as_rename(struct files *files, struct touch *touch, bool is_gone)
@@ -510,6 +526,27 @@ static bool waits_for_other_end(const struct files *files, const struct touch *t
 	return other && !(touch->from && !strcmp(touch->from, other->path));
 }
 
+/* The one to be settled after this one: the other end of a rename, which is told with it, may be the next. */
+static struct touch *next_of(const struct touch *touch)
+{
+	struct touch *next = touch->younger;
+
+	return touch->from && next && !strcmp(next->path, touch->from) ? next->younger : next;
+}
+
+void settle_below(struct files *files, const char *path)
+{
+	struct touch *touch = files->touches.oldest, *next;
+
+	for (; touch; touch = next) {
+		bool is_below = path_is_below(touch->path, path);
+
+		next = is_below ? next_of(touch) : touch->younger;
+		if (is_below)
+			settle_touch(files, touch);
+	}
+}
+
 void settle(struct files *files, uint64_t now_ns, bool at_once)
 {
 	struct touch *touch = files->touches.oldest;
@@ -519,9 +556,7 @@ void settle(struct files *files, uint64_t now_ns, bool at_once)
 		struct touch *next = touch->younger;
 
 		if (!waits_for_other_end(files, touch) && (at_once || is_settled(files, touch, now_ns))) {
-			/* The other end may be the next, which is gone then. */
-			if (touch->from && next && !strcmp(next->path, touch->from))
-				next = next->younger;
+			next = next_of(touch);
 			settle_touch(files, touch);
 			if (++told % 64 == 0)
 				files_breathe(files);

@@ -573,6 +573,24 @@ class Containers(FilesTest):
         self.assertEqual(events[0]["sha256_before"], sha256(b"below"))
         self.assertEqual((self.tree / "file").read_bytes(), b"below")
 
+    def test_what_a_container_writes_last(self):
+        """Nobody can look at it any more: it is told as what notices said, and nothing as removed."""
+        (self.tree / "file").write_bytes(b"x")
+        watching = self.begin()
+        inside = self.container('while read name; do echo x >"$1/$name"; done')
+        deadline = time.monotonic() + watch.PATIENCE
+        while not watching.findings() and time.monotonic() < deadline:  # it is met
+            inside.stdin.write("probe\n")
+            inside.stdin.flush()
+            time.sleep(0.5)
+        inside.stdin.write("file\nnew\n")
+        inside.stdin.close()
+        self.assertEqual(inside.wait(watch.PATIENCE), 0)
+        watching.wait_for(len(watching.findings()) + 2)
+        events = [event for event in self.events(watching.stop()) if not event["path"].endswith("probe")]
+        self.assertEqual(self.brief(events), [("write", "file", "dash"), ("create", "new", "dash")])
+        self.assertNotIn("sha256", events[0] | events[1])
+
     def test_a_container_that_ends_is_no_news_and_holds_nothing(self):
         (self.tree / "file").write_bytes(b"x")
         watching = self.begin()
