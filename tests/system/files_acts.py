@@ -74,6 +74,7 @@ class Link:
 
 
 FOLDER = "a directory"
+OTHER = "neither file, directory nor link"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,9 +142,9 @@ def differs(host, folder, expected, names):
     wrong = [f"{path} should {'' if path in expected else 'not '}be there" for path in actual.keys() ^ expected.keys()]
     for path in actual.keys() & expected.keys():
         wanted, state = expected[path], actual[path]
-        wanted = File(wanted) if isinstance(wanted, str) and wanted != FOLDER else wanted
-        if wanted == FOLDER:
-            good = state["file_type"] == "directory"
+        wanted = File(wanted) if isinstance(wanted, str) and wanted not in (FOLDER, OTHER) else wanted
+        if wanted in (FOLDER, OTHER):
+            good = state["file_type"] == ("directory" if wanted == FOLDER else "other")
         elif isinstance(wanted, Link):
             good = state["file_type"] == "symlink" and state["target"] == wanted.target
         else:
@@ -183,6 +184,7 @@ class Who:
     login: str = ""  # whose account they logged in to
     key: str = ""  # by whose key; without one the person is a name
     flags: tuple = ()
+    container: str = ""  # a pattern
 
     def fields(self, keys):
         kind, _, name = self.context.partition(" ")
@@ -194,6 +196,7 @@ class Who:
 ALICE = Who("session alice", "alice", "alice", "alice")
 ALICE_AS_ROOT = dataclasses.replace(ALICE, user="root")
 ALICE_AS_CHEF = dataclasses.replace(ALICE, user="chef")
+ALICE_IN_A_NAMESPACE = dataclasses.replace(ALICE, container="userns:*")
 ALICE_WHO_LEFT = dataclasses.replace(ALICE, flags=("orphan",))
 ROOT_BY_BOB = Who("session root", "root", "root", "bob")
 ROOT_BY_ALICE = Who("session root", "root", "root", "alice")
@@ -259,6 +262,7 @@ class Act:
     prepare: object = None  # (host, act, folders), before anything watches
     excused: bool = False  # chef's work: not reported
     other_program: str = ""  # it may have been this one, for all that can be seen; then both have to be named
+    steps: bool = False  # several reports of one path, or by several: what a single one says of before and after is not checked
     needs: str = ""  # a program that not every machine has
 
     def folder(self, tree):
@@ -345,6 +349,22 @@ WAYS = (
     shell("replaced-itself", "sh -c 'echo new >$0; exec sleep 0.2' $D/file", program=f"{SHELL}(-c)", other_program=real("sleep")),
     tool("given", "ask-for-it app-daemon $D/file new"),
     shell("became-root", "sh -c 'echo new >$0; exec sudo sleep 0.3' $D/file", program=f"{SHELL}(-c)", other_program=real("sudo")),
+    shell("own-mounts", "sudo unshare -m sh -c 'mount --bind $0 /mnt; echo new >/mnt/file' $D", who=ALICE_AS_ROOT,
+          program=f"{SHELL}(-c)", other_program=real("unshare")),
+    shell("private-root", "unshare -Ur sh -c 'echo new >$0' $D/file", who=ALICE_IN_A_NAMESPACE, program=f"{SHELL}(-c)",
+          other_program=real("unshare")),
+    shell("fifo", "mkfifo $D/fifo", create("fifo"), after=FILE | {"fifo": OTHER}, program=real("mkfifo")),
+    shell("chmod-r", "chmod -R o-rwx $D/d", attributes("d"), attributes("d/1"), before={"d/1": "1"}, program=real("chmod"),
+          after={"d": FOLDER, "d/1": File("1", mode=0o660)}),
+    shell("again", "rm $D/file; echo old >$D/file", remove("file", program=real("rm")), create("file"), after=FILE, steps=True),
+    shell("rotate", "cd $D; mv log.1 log.2; mv log log.1; : >log", rename("log.1", "log.2"), rename("log", "log.1"),
+          create("log", program=f"{BASH}(-c)"), before={"log": "0", "log.1": "1"},
+          after={"log": "", "log.1": "0", "log.2": "1"}, program=real("mv"), steps=True),
+    # Where chef's own work leaves an opening: hers is told, and his is not.
+    shell("after-chef", "fileact ask app-daemon write $D/file newer; echo new >$D/file", steps=True),
+    shell("before-chef", "echo newer >$D/file; fileact ask app-daemon write $D/file new", steps=True),
+    shell("in-the-gap", "fileact ask app-daemon run \"rm -r $D/d\"; mkdir $D/d; echo new >$D/d/1", create("d", program=real("mkdir")),
+          create("d/1", program="", hidden=True), before={"d/1": "old\n"}, after={"d": FOLDER, "d/1": "new\n"}, steps=True),
     tool("put-back", "put-back $D/file new", after=FILE),
 )
 

@@ -9,6 +9,7 @@ of chef's work nothing. What can't be tied to a person is done too, to show how 
 """
 
 import collections
+import fnmatch
 import json
 import os
 import pathlib
@@ -104,7 +105,7 @@ class FilesTest(unittest.TestCase):
             self.check_reports(act, folder, events)
             for event in events:
                 self.check_actor(act, report_of(act, folder, event), event)
-                self.check_states(folder, event)
+                self.check_states(act, folder, event)
 
     def check_reports(self, act, folder, events):
         """Each is reported, and once."""
@@ -116,7 +117,10 @@ class FilesTest(unittest.TestCase):
 
     def check_actor(self, act, report, event):
         names = ("context", "user", "effective_user", "person")
-        self.assertEqual({name: event.get(name) for name in names}, act.who.fields(self.story.persons), event)
+        said = {name: event.get(name) for name in names}
+        container = said["context"].pop("container", "") if said["context"] else ""
+        self.assertEqual(said, act.who.fields(self.story.persons), event)
+        self.assertTrue(fnmatch.fnmatchcase(container, act.who.container), event)
         if act.who.login:
             self.assertEqual(event.get("login_user"), act.who.login)
             self.assertRegex(event["login"], "^[0-9a-f]{16}$")
@@ -133,11 +137,13 @@ class FilesTest(unittest.TestCase):
         if said[1]:
             self.assertIn("actor_uncertain", event["flags"], event)
 
-    def check_states(self, folder, event):
-        """What a report says of a file is what was, and is, on the disk."""
+    def check_states(self, act, folder, event):
+        """What a report says of a file is what was, and is, on the disk; as far as it is the only one."""
         before, after = self.story.before[folder], self.story.after[folder]
         was = before.get(inside(folder, event.get("path_before", event["path"])))
         now = after.get(inside(folder, event["path"]))
+        if act.steps:
+            return
         for state, suffix in ((now, ""), (was, "_before")):
             said = {name: event[name + suffix] for name in STATE_FIELDS if name + suffix in event}
             if event["kind"] == "rename" and suffix and inside(folder, event["path"]) in before:
@@ -165,7 +171,8 @@ def inside(folder, path):
 
 
 def report_of(act, folder, event):
-    return next((report for report in act.reports if event["path"] == place(folder, report.path)), None)
+    return next((report for report in act.reports
+                 if (event["kind"], event["path"]) == (report.kind, place(folder, report.path))), None)
 
 
 def flags(event, report):
