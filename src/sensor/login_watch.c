@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/login_watch_priv.h"
 
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,13 +24,6 @@
 #define CONNECTIONS_MAX 1024
 /* Those who were let in, and whose session has not begun yet. */
 #define ACCEPTED_MAX 256
-/* Those who are about to log in. sshd gives them two minutes. */
-#define ATTEMPTS_MAX 512
-#define ATTEMPT_NS   (150 * SECOND_NS)
-/* Addresses and users for which failures are counted. */
-#define FAILURES_MAX    512
-#define FAILURE_TELL_NS SECOND_NS
-
 struct connection {
 	uint8_t family;
 	uint16_t port;
@@ -42,19 +34,6 @@ struct accepted {
 	struct login_process process;
 	struct authlog_entry entry;
 	bool is_doubted; /* others were named, too */
-};
-
-/* What came of one process's attempts so far. */
-struct attempt {
-	uint64_t last_ns; /* 0: free */
-	bool is_counted;
-	struct authlog_entry entry; /* counts if nothing else does; `attempts` 0: there is none */
-};
-
-struct failure {
-	uint64_t told_ns; /* 0: free */
-	uint64_t untold;
-	struct authlog_entry entry;
 };
 
 struct change_session {
@@ -73,8 +52,7 @@ struct login_watch {
 	uint64_t connections; /* how many there were */
 	struct accepted accepted[ACCEPTED_MAX];
 	unsigned next_accepted;
-	struct attempt attempt[ATTEMPTS_MAX];
-	struct failure failure[FAILURES_MAX];
+	struct login_failures *failures;
 };
 
 static uint64_t boot_ns(void)
@@ -85,11 +63,17 @@ static uint64_t boot_ns(void)
 	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
+uint64_t login_watch_now(const struct sensor *sensor)
+{
+	return sensor->login_watch->now_ns;
+}
+
 static int copy_options(struct login_watch *watch, const struct sensor_options *options)
 {
 	watch->is_off = options->harness || (options->auth_log && !strcmp(options->auth_log, "none"));
+	watch->failures = login_failures_new();
 	watch->change = calloc(options->change_session_count + 1, sizeof(*watch->change));
-	if (!watch->change)
+	if (!watch->change || !watch->failures)
 		return -1;
 	if (options->auth_log && strcmp(options->auth_log, "auto") != 0) {
 		watch->auth_log = strdup(options->auth_log);
@@ -126,6 +110,7 @@ void login_watch_free(struct login_watch *watch)
 	if (!watch)
 		return;
 	authlog_source_close(watch->source);
+	login_failures_free(watch->failures);
 	for (size_t i = 0; i < watch->change_count; i++)
 		free(watch->change[i].value);
 	free(watch->change);
@@ -140,8 +125,7 @@ static bool is_process(const struct login_process *one, const struct process *ot
 	return one->pid == other->pid && one->start_ns == other->start_ns;
 }
 
-/* Of several that had it the youngest. The log's pids are home's. */
-static struct process *find_by_log_pid(const struct sensor *sensor, uint32_t pid)
+struct process *login_watch_find(const struct sensor *sensor, uint32_t pid)
 {
 	struct process *process, *found = NULL;
 
@@ -254,7 +238,7 @@ static struct accepted *accepted_by(struct login_watch *watch, const struct proc
 /* An sshd lets one in, once. Where two lines of one sshd differ, and both could be true, neither is believed. */
 static void on_accepted(struct sensor *sensor, const struct authlog_entry *entry, const struct authlog_origin *origin)
 {
-	struct process *process = find_by_log_pid(sensor, entry->pid);
+	struct process *process = login_watch_find(sensor, entry->pid);
 	struct accepted *accepted;
 
 	if (!process || !contexts_takes_logins(process->image) || process->credentials.euid ||
@@ -477,156 +461,18 @@ static void watch_end(struct sensor *sensor, struct login *login, uint64_t now, 
 	}
 }
 
-/* ---- failures ---- */
-
-static void tell_failure(struct sensor *sensor, struct failure *failure, uint64_t now)
-{
-	const struct authlog_entry *entry = &failure->entry;
-	struct process *process = find_by_log_pid(sensor, entry->pid);
-	struct event event;
-
-	if (process) {
-		sensor_describe(sensor, process, EVENT_LOGIN_FAILED, now, &event);
-	} else {
-		event_init(&event, EVENT_LOGIN_FAILED);
-		event.time_ns = now + sensor->clock_offset_ns;
-		event.host = sensor->host;
-	}
-	event.person = event.login_user = entry->user;
-	event.login_service = entry->service;
-	event.login_method = entry->method;
-	event.key = entry->key;
-	event.certificate = entry->certificate;
-	event.family = entry->family;
-	event.remote_port = entry->port;
-	memcpy(event.remote_address, entry->address, sizeof(event.remote_address));
-	if (entry->tty[0])
-		event.tty = entry->tty;
-	event.attempts = failure->untold;
-	failure->untold = 0;
-	failure->told_ns = now;
-	sensor_emit(sensor, process, &event);
-}
-
-static bool is_same_failure(const struct authlog_entry *one, const struct authlog_entry *other)
-{
-	return one->family == other->family && !memcmp(one->address, other->address, sizeof(one->address)) &&
-	       !strcmp(one->user, other->user) && !strcmp(one->service, other->service);
-}
-
-/* That of the entry; else a free one, or the one that was told of longest ago, of which all is said first. */
-static struct failure *failure_of(struct sensor *sensor, const struct authlog_entry *entry, uint64_t now)
-{
-	struct failure *oldest = &sensor->login_watch->failure[0];
-
-	for (size_t i = 0; i < FAILURES_MAX; i++) {
-		struct failure *failure = &sensor->login_watch->failure[i];
-
-		if (failure->told_ns && is_same_failure(&failure->entry, entry))
-			return failure;
-		if (failure->told_ns < oldest->told_ns)
-			oldest = failure;
-	}
-	if (oldest->untold)
-		tell_failure(sensor, oldest, now);
-	*oldest = (struct failure) { 0 };
-	return oldest;
-}
-
-static void count_failure(struct sensor *sensor, const struct authlog_entry *entry)
-{
-	uint64_t now = sensor->login_watch->now_ns;
-	struct failure *failure = failure_of(sensor, entry, now);
-
-	failure->entry = *entry;
-	failure->untold += entry->attempts;
-	if (!failure->told_ns || now - failure->told_ns >= FAILURE_TELL_NS)
-		tell_failure(sensor, failure, now);
-}
-
-static void tell_failures(struct sensor *sensor, uint64_t now, bool at_end)
-{
-	for (size_t i = 0; i < FAILURES_MAX; i++) {
-		struct failure *failure = &sensor->login_watch->failure[i];
-
-		if (failure->untold && (at_end || now - failure->told_ns >= FAILURE_TELL_NS))
-			tell_failure(sensor, failure, now);
-	}
-}
-
-static void end_attempt(struct sensor *sensor, struct attempt *attempt)
-{
-	if (!attempt->is_counted && attempt->entry.attempts)
-		count_failure(sensor, &attempt->entry);
-	*attempt = (struct attempt) { 0 };
-}
-
-static struct attempt *attempt_of(struct sensor *sensor, const struct authlog_entry *entry)
-{
-	struct login_watch *watch = sensor->login_watch;
-	struct attempt *oldest = &watch->attempt[0];
-
-	for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
-		struct attempt *attempt = &watch->attempt[i];
-
-		if (attempt->last_ns && attempt->entry.pid == entry->pid &&
-		    !strcmp(attempt->entry.service, entry->service) && attempt->entry.port == entry->port)
-			return attempt;
-		if (attempt->last_ns < oldest->last_ns)
-			oldest = attempt;
-	}
-	end_attempt(sensor, oldest);
-	oldest->entry = *entry;
-	oldest->entry.attempts = 0;
-	return oldest;
-}
-
-/* Several lines tell of one attempt: no such user, then a wrong password, then the end. Each attempt counts once. */
-static void on_failure(struct sensor *sensor, const struct authlog_entry *entry)
-{
-	struct attempt *attempt = attempt_of(sensor, entry);
-
-	attempt->last_ns = sensor->login_watch->now_ns;
-	if (entry->kind == AUTHLOG_FAILED) {
-		attempt->is_counted = true;
-		count_failure(sensor, entry);
-	} else if (entry->kind == AUTHLOG_PROBED) {
-		attempt->entry = *entry;
-	} else if (!attempt->is_counted) {
-		attempt->is_counted = true;
-		count_failure(sensor, attempt->entry.attempts ? &attempt->entry : entry);
-	}
-}
-
-/* Who was let in at last had not failed when asked for keys. */
-static void forget_attempt(struct sensor *sensor, const struct authlog_entry *entry)
-{
-	struct attempt *attempt = attempt_of(sensor, entry);
-
-	*attempt = (struct attempt) { 0 };
-}
-
-static void end_attempts(struct sensor *sensor, uint64_t now, bool at_end)
-{
-	for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
-		struct attempt *attempt = &sensor->login_watch->attempt[i];
-
-		if (attempt->last_ns && (at_end || now - attempt->last_ns >= ATTEMPT_NS))
-			end_attempt(sensor, attempt);
-	}
-}
-
 /* ---- the log ---- */
 
 static void on_entry(void *owner, const struct authlog_entry *entry, const struct authlog_origin *origin)
 {
 	struct sensor *sensor = owner;
+	struct login_watch *watch = sensor->login_watch;
 
 	if (entry->kind == AUTHLOG_ACCEPTED) {
 		on_accepted(sensor, entry, origin);
-		forget_attempt(sensor, entry);
+		login_failures_forget(watch->failures, sensor, entry);
 	} else if (!origin->is_old) {
-		on_failure(sensor, entry);
+		login_failures_take(watch->failures, sensor, entry);
 	}
 }
 
@@ -673,7 +519,6 @@ void login_watch_poll(struct sensor *sensor, bool at_end)
 	if (!at_end && now < watch->next_tick_ns)
 		return;
 	watch->next_tick_ns = now + SECOND_NS;
-	end_attempts(sensor, now, at_end);
-	tell_failures(sensor, now, at_end);
+	login_failures_tell(watch->failures, sensor, now, at_end);
 	logins_sweep(logins);
 }
