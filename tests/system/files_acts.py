@@ -363,8 +363,8 @@ WAYS = (
     # Where chef's own work leaves an opening: hers is told, and his is not.
     shell("after-chef", "fileact ask app-daemon write $D/file newer; echo new >$D/file", steps=True),
     shell("before-chef", "echo newer >$D/file; fileact ask app-daemon write $D/file new", steps=True),
-    shell("in-the-gap", "fileact ask app-daemon run \"rm -r $D/d\"; mkdir $D/d; echo new >$D/d/1", create("d", program=real("mkdir")),
-          create("d/1", program="", hidden=True), before={"d/1": "old\n"}, after={"d": FOLDER, "d/1": "new\n"}, steps=True),
+    shell("in-the-gap", "fileact ask app-daemon run \"rm -r $D/d\"; mkdir $D/d; echo new >$D/d/1",
+          create("d", program=real("mkdir")), create("d/1", program="", hidden=True), before={"d/1": "old\n"}, after={"d": FOLDER, "d/1": "new\n"}, steps=True),
     tool("put-back", "put-back $D/file new", after=FILE),
 )
 
@@ -529,6 +529,8 @@ UNTIED = (
 FOUND = (
     shell("while-down", "echo new >$D/file", write("file", flags=("found",)), who=NOBODY, program="", asked_by=ALICE),
     shell("link-outside", "ln $D/file $O/link; echo new >$O/link; rm $O/link", write("file", flags=("found",)), who=NOBODY,
+          program="", asked_by=ALICE),
+    shell("mounted-over", "echo new >$O/other; sudo mount --bind $O/other $D/file", write("file", flags=("found",)), who=NOBODY,
           program="", asked_by=ALICE),
 )
 

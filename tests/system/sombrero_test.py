@@ -251,7 +251,7 @@ class Rebooted(Worn):
     """The host is started again, with what is on its disk."""
 
     acts = (RELEASE,)
-    one = Released.one
+    one, two = Released.one, Released.two
 
     @classmethod
     def setUpClass(cls):
@@ -261,18 +261,29 @@ class Rebooted(Worn):
         cls.before = cls.sombrero.worn()
         cls.watch.wait_for_path(cls.one)
         cls.known = {finding["id"] for finding in cls.watch.findings()}
+        cls.watch.close()
+        cls.as_person(cls, ALICE, f"echo unseen >{cls.two}")
         cls.running.close()  # as a power cut ends it
         cls.start()
+        cls.watch.wait_for_path(cls.two)
         cls.after = cls.sombrero.worn()
+        cls.findings = [finding for finding in cls.watch.findings() if finding["id"] not in cls.known]
 
     def test_it_is_still_on_for_the_same_since_the_same_time(self):
-        self.assertEqual(self.after, self.before)
+        self.assertEqual(self.after["since"], self.before["since"])
+        self.assertEqual([touch for touch in self.after["paths"] if touch["path"] == self.one], self.before["paths"])
 
-    def test_and_comes_off_by_a_release(self):
-        findings = [finding for finding in self.watch.findings() if finding["id"] not in self.known]
-        self.as_person(CHEF, f"sudo sombrero change begin --id after --state {STATE} -- sh -ec 'echo new >{self.one}'")
+    def test_what_nobody_saw_puts_it_on_too_for_nobody(self):
+        found = [touch for touch in self.after["paths"] if touch["path"] == self.two]
+        self.assertEqual([(touch["kind"], touch.get("person"), touch.get("user")) for touch in found], [("write", None, None)])
+
+    def test_that_it_was_started_again_is_no_change(self):
+        self.assertEqual([finding["event"]["path"] for finding in self.findings], [self.two])
+
+    def test_with_a_release_it_comes_off(self):
+        script = f"echo new >{self.one}; echo new >{self.two}"
+        self.as_person(CHEF, f"sudo sombrero change begin --id after --state {STATE} -- sh -ec '{script}'")
         self.wait_for_paths()
-        self.assertEqual(findings, [], "that it was started again is no change")
 
 
 class Shown(Worn):
