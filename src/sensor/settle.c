@@ -284,6 +284,7 @@ static void settle_alone(struct files *files, struct touch *touch, bool is_gone)
 	find_before(files, &net);
 	if (!is_gone)
 		find_now(files, &net, true);
+	net.unseen |= touch->left && net.was && !net.is;
 	kind = judge(touch, &net);
 	if (kind)
 		emit(files, touch, kind, &net, "", kind == EVENT_REMOVE ? count_below(files, &net) : 0);

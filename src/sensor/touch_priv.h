@@ -34,6 +34,7 @@ struct touch {
 	bool weak;   /* found by looking; whoever is told of takes its place */
 	bool found;  /* … and nobody knows who it was */
 	bool gone;   /* with the last notice nothing had that name any more */
+	bool left;   /* whoever came next removed the file or renamed it: that it is gone is not this one's doing */
 	bool forced; /* what it did was told as somebody else's who came before */
 	char *from;  /* owned; of a rename, what it was called; else NULL */
 	char *to;    /* owned; what it is called now; else NULL */

@@ -266,6 +266,17 @@ class Changes(FilesTest):
         self.assertEqual(len({event["pid"] for event in events}), 3)
 
 
+    def test_a_file_that_one_writes_and_another_takes_away(self):
+        """Each did what they did; what was written is not there any more to be looked at."""
+        for name in ("file", "moved", "renamed"):
+            (self.tree / name).write_bytes(b"x")
+        events = self.tell("echo 2 >>file; echo 2 >>moved; echo 2 >>renamed; rm file; mv moved ..; mv renamed to; echo 2 >n; rm n",
+                           count=6)
+        self.assertEqual(sorted(self.brief(events)), [
+            ("remove", "file", "rm"), ("remove", "moved", "mv"), ("rename", "to", "mv"),
+            ("write", "file", "dash"), ("write", "moved", "dash"), ("write", "renamed", "dash")])
+
+
 class Directories(FilesTest):
     def test_what_is_written_a_microsecond_after(self):
         """Whoever made the directory is named where nobody could be seen, as uncertain."""
