@@ -53,8 +53,11 @@ const char sql_schema[] =
 	"SELECT id, record, person, user, service, method, key, certificate, address, port, tty, container, audit," \
 	" seen_login, begin, end, last, processes, files, boot, unwatched FROM session "
 
-#define CHANGE_COLUMNS                                                                                               \
-	"SELECT id, run, record, begun, origin, person, user, reason, command, login, pid, start, begin, end, last," \
+/* Whose a session is can be known a moment later than what is done in it. */
+#define CHANGE_COLUMNS                                                                                      \
+	"SELECT id, run, record, begun, origin,"                                                            \
+	" coalesce((SELECT s.person FROM session s WHERE s.id = change.login AND s.person != ''), person)," \
+	" user, reason, command, login, pid, start, begin, end, last,"                                      \
 	" status, boot, unwatched FROM change "
 
 #define TOUCH_COLUMNS                                                                                           \

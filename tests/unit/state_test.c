@@ -1474,6 +1474,25 @@ static void a_declared_change_is_whose_session_it_is_done_in(void **unused)
 	state_close(opened);
 }
 
+static void a_change_is_its_sessions_persons_also_where_that_is_known_later(void **unused)
+{
+	struct state *opened = open_state(STATE_WATCH);
+	struct event event;
+
+	(void)unused;
+	(void)begin_change(opened, "42");
+	event = make_act(EVENT_EXEC, now_seconds() + 1, "42", 10);
+	event.login = "a000000000000000";
+	event.person = "alice";
+	record(opened, event);
+	commit(opened);
+	assert_string_equal(find_change(opened, "42", 0).person, "alice");
+	record(opened, make_login(now_seconds(), "a000000000000000"));
+	commit(opened);
+	assert_string_equal(find_change(opened, "42", 0).person, "SHA256:abc");
+	state_close(opened);
+}
+
 static void a_declared_change_whose_command_was_killed_is_not_open(void **unused)
 {
 	struct state *opened = open_state(STATE_WRITE);
@@ -2253,6 +2272,7 @@ int main(void)
 		TEST(a_declared_change_is_a_run_with_what_was_done_in_it),
 		TEST(the_same_id_may_run_again_and_each_run_keeps_its_own),
 		TEST(a_declared_change_is_whose_session_it_is_done_in),
+		TEST(a_change_is_its_sessions_persons_also_where_that_is_known_later),
 		TEST(a_declared_change_whose_command_was_killed_is_not_open),
 		TEST(a_units_run_lasts_as_long_as_its_processes),
 		TEST(a_units_run_that_a_new_watch_finds_goes_on),
