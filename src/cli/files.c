@@ -44,6 +44,8 @@ bool files_option(struct files_watch *files, const struct command *command, int 
 		*status = add(files->except, &files->except_count, command, argument);
 	else if (option == FILES_OPTION_STATE)
 		files->state_directory = argument;
+	else if (option == FILES_OPTION_AUTH_LOG)
+		files->auth_log = argument;
 	else
 		return false;
 	return true;
@@ -333,6 +335,7 @@ int files_prepare(struct files_watch *files, const struct command *command, stru
 	struct error error = { "" };
 	int status;
 
+	source->auth_log = files->auth_log;
 	if (files->except_count && !files->pattern_count)
 		return usage_error(command, "--except says who may change what --files names");
 	if (!is_asked_for(files))

@@ -17,7 +17,7 @@
 #include "state/state.h"
 
 struct files_watch {
-	const char *policy_path, *state_directory;
+	const char *policy_path, *state_directory, *auth_log;
 	const char *pattern[SOURCE_LIST_MAX], *except[SOURCE_LIST_MAX];
 	size_t pattern_count, except_count;
 	bool json;
@@ -35,11 +35,12 @@ struct files_watch {
 	bool sombrero; /* it was put on while we watched */
 };
 
-enum { FILES_OPTION_FILES = SOURCE_OPTION_END + 64, FILES_OPTION_EXCEPT, FILES_OPTION_STATE };
+enum { FILES_OPTION_FILES = SOURCE_OPTION_END + 64, FILES_OPTION_EXCEPT, FILES_OPTION_STATE, FILES_OPTION_AUTH_LOG };
 
 #define FILES_OPTIONS                                                                                         \
 	{ "policy", required_argument, NULL, 'p' }, { "files", required_argument, NULL, FILES_OPTION_FILES }, \
 		{ "except", required_argument, NULL, FILES_OPTION_EXCEPT },                                   \
+		{ "auth-log", required_argument, NULL, FILES_OPTION_AUTH_LOG },                               \
 	{                                                                                                     \
 		"state", required_argument, NULL, FILES_OPTION_STATE                                          \
 	}
@@ -50,7 +51,8 @@ enum { FILES_OPTION_FILES = SOURCE_OPTION_END + 64, FILES_OPTION_EXCEPT, FILES_O
 	"      --files GLOB    tell of changes of these files ('/srv/app/**'); may be repeated\n" \
 	"      --except WHO    but not by user=NAME, program=PATH, service=NAME, job=NAME,\n"     \
 	"                      key=SHA256:…, certificate=ID or change; any of several\n"        \
-	"      --state DIR     where what is known is kept (/var/lib/sombrero)\n"
+	"      --state DIR     where what is known is kept (/var/lib/sombrero)\n"                 \
+	"      --auth-log FILE where logins are logged: a file, 'journal' or 'none' (what there is)\n"
 
 /* Takes one of the options above: true, with *status 0 or EXIT_USAGE. */
 bool files_option(struct files_watch *files, const struct command *command, int option, const char *argument,

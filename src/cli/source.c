@@ -206,6 +206,7 @@ static int run_live(const struct source *source, struct source_result *result, s
 		.change_sessions = source->change_session,
 		.change_session_count = source->change_session_count,
 		.existing = source->existing,
+		.auth_log = source->auth_log,
 		.files = source->files,
 		.counts_change = source->counts_change,
 		.counts_owner = source->counts_owner,

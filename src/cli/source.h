@@ -36,6 +36,7 @@ struct source {
 	long long for_ms; /* 0: until it ends by itself or is interrupted */
 	char **command;   /* NULL: none */
 
+	const char *auth_log;           /* NULL: what there is */
 	const struct file_watch *files; /* NULL: none are watched */
 	bool (*counts_change)(void *owner, const char *id);
 	void *counts_owner;
