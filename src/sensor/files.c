@@ -23,7 +23,7 @@
 
 #define SWEEP_NS UINT64_C(1000000000)
 
-static uint64_t boot_ns(void)
+uint64_t files_now(void)
 {
 	struct timespec now;
 
@@ -186,7 +186,7 @@ struct touch *files_touch(struct files *files, const char *path, uint64_t mask, 
 	struct touch *touch = touches_find(&files->touches, path);
 	bool is_told = mask != 0, forced = false; /* else found by looking */
 	struct actor held;
-	uint64_t now = boot_ns();
+	uint64_t now = files_now();
 
 	if (touch && (!is_told || touch->weak || touch->actor.process == actor->process || only_closes(mask))) {
 		if (is_told && (touch->weak || touch->actor.process == actor->process))
@@ -438,7 +438,7 @@ int files_poll(struct files *files, bool at_once)
 	for (int batch = 0; batch < BATCHES_AT_ONCE; batch++) {
 		struct notice notice;
 
-		now = boot_ns();
+		now = files_now();
 		size = marks_read(&files->marks);
 		if (size <= 0)
 			break;
@@ -454,7 +454,7 @@ int files_poll(struct files *files, bool at_once)
 		(void)places_each_tree(files, verify, NULL);
 		files->verify_ns = now + (files->tally.by_upper ? VERIFY_UPPER_NS : VERIFY_NS);
 	}
-	settle(files, boot_ns(), at_once);
+	settle(files, files_now(), at_once);
 	if (now >= files->sweep_ns) {
 		places_sweep(files);
 		files->sweep_ns = now + SWEEP_NS;
@@ -496,7 +496,7 @@ int files_open(struct sensor *sensor, const struct file_watch *watch, struct fil
 		status = error_set(error, -ENOMEM, "can't hash files: no memory, or no SHA-256 in OpenSSL");
 	if (!status)
 		status = marks_open(&files->marks, error);
-	files->empty_ns = boot_ns();
+	files->empty_ns = files_now();
 	files->verify_ns = files->empty_ns + VERIFY_UPPER_NS;
 	for (size_t i = 0; i < watch->root_count && !status; i++)
 		status = scan_start(files, watch->roots[i], error);

@@ -39,6 +39,7 @@ struct files {
 	uint64_t sweep_ns;  /* when it is looked whether containers are gone */
 	uint64_t empty_ns;  /* there were no notices then, CLOCK_BOOTTIME: those to come are later */
 	uint64_t verify_ns; /* when all is looked through again */
+	uint64_t rest_ns;   /* until then no large file is read that can wait */
 	char *place_path;   /* owned: the directory that was opened last, */
 	int place;          /* and its descriptor, or -1 */
 	struct buffer text; /* of a file whose differences are wanted */
@@ -48,6 +49,9 @@ struct files {
 
 /* 0, or a negative errno with a text. Takes the baseline of trees that are seen for the first time. */
 int files_open(struct sensor *sensor, const struct file_watch *watch, struct files **out, struct error *error);
+
+/* CLOCK_BOOTTIME. */
+uint64_t files_now(void);
 
 /* Takes what there is, and tells what is settled: all of it, when `at_once`. 0 or a negative errno. */
 int files_poll(struct files *files, bool at_once);

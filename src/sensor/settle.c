@@ -26,6 +26,9 @@
 /* … of a large file less often: each time all of it is read. */
 #define LARGE             (UINT64_C(16) << 20)
 #define PATIENCE_LARGE_NS (30000 * MILLISECOND)
+/* Reading takes no more than a tenth of the time, where it takes long: a log is told of less often the larger it is. */
+#define LONG_NS (10 * MILLISECOND)
+#define REST    9
 /* The kernel stamps files with the time of its last tick. */
 #define TICK_NS (10 * MILLISECOND)
 
@@ -513,7 +516,7 @@ static bool is_settled(const struct files *files, const struct touch *touch, uin
 
 	if (quiet < (is_open ? QUIET_OPEN_NS : QUIET_NS) && age < PATIENCE_NS)
 		return false;
-	if (is_open && age < PATIENCE_LARGE_NS && is_large(files, touch))
+	if ((is_open || now < files->rest_ns) && age < PATIENCE_LARGE_NS && is_large(files, touch))
 		return false;
 	return !touch->actor.process || login_is_settled(touch->actor.process) || age >= PATIENCE_NS;
 }
@@ -548,6 +551,16 @@ void settle_below(struct files *files, const char *path)
 	}
 }
 
+static void settle_and_rest(struct files *files, struct touch *touch)
+{
+	uint64_t begun = files_now(), took;
+
+	settle_touch(files, touch);
+	took = files_now() - begun;
+	if (took > LONG_NS)
+		files->rest_ns = begun + (1 + REST) * took;
+}
+
 void settle(struct files *files, uint64_t now_ns, bool at_once)
 {
 	struct touch *touch = files->touches.oldest;
@@ -558,7 +571,7 @@ void settle(struct files *files, uint64_t now_ns, bool at_once)
 
 		if (!waits_for_other_end(files, touch) && (at_once || is_settled(files, touch, now_ns))) {
 			next = next_of(touch);
-			settle_touch(files, touch);
+			settle_and_rest(files, touch);
 			if (++told % 64 == 0)
 				files_breathe(files);
 		}

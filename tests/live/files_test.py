@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to watched files, on real filesystems: each change once, by the right process, with the state before and after."""
 
-# timeout: 180
+# timeout: 300
 
 import contextlib
 import hashlib
@@ -277,7 +277,19 @@ class Changes(FilesTest):
             ("write", "file", "dash"), ("write", "moved", "dash"), ("write", "renamed", "dash")])
 
 
-class Directories(FilesTest):
+    def test_a_large_file_that_grows_is_not_read_all_the_time(self):
+        """Each time it is left alone for a moment all of it would be read again."""
+        with open(self.tree / "log", "wb") as log:
+            log.truncate(1000 << 20)
+        watching = self.begin()
+        self.act("for i in $(seq 40); do echo $i >>log; sleep 0.15; done")
+        watching.wait_for(1)
+        used = pathlib.Path(f"/proc/{watching.process.pid}/io").read_text().split()
+        events = [finding["event"] for finding in watching.stop() for _ in range(finding["count"])]
+        self.assertEqual({event["kind"] for event in events}, {"write"})
+        self.assertLess(int(used[used.index("rchar:") + 1]) >> 20, 2500)
+
+
     def test_what_is_written_a_microsecond_after(self):
         """Whoever made the directory is named where nobody could be seen, as uncertain."""
         code = ("import os\n"
