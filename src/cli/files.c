@@ -133,6 +133,7 @@ static int find_roots(struct files_watch *files)
 	for (size_t i = 0; i < files->policy->file_count; i++)
 		count += files->policy->files[i].paths.count;
 	files->root = calloc(count + 1, sizeof(*files->root));
+	files->watch.root_count = 0;
 	if (!files->root)
 		return -ENOMEM;
 	for (size_t i = 0; i < files->policy->file_count && !status; i++) {

@@ -98,11 +98,11 @@ void places_forget_strangers(struct files *files);
 void places_sweep(struct files *files);
 void places_free(struct files *files);
 
-/* The id of the change that wrote the file of the host last, as far as notices have come; "" for none. `files`: struct files. */
-const char *files_written_by(void *files, const char *path);
+/* The id of the change that wrote the file of the host last, as far as notices have come; "" for none. `owner`: struct files. */
+const char *files_written_by(void *owner, const char *path);
 
 /* Lets the sensor take records, in the middle of long work. */
-void files_breathe(void *files);
+void files_breathe(void *owner);
 
 /* Is it, or may something below it be, what a rule is about? */
 bool files_wants(const struct files *files, const char *path);

@@ -53,21 +53,21 @@ int marks_open(struct marks *marks, struct error *error);
 void marks_close(struct marks *marks);
 
 /*
- * Watches the open `directory`, known as `path` from now on; one known as that before is another and is let go. 0, or a
+ * Watches the open directory, known as `path` from now on; one known as that before is another and is let go. 0, or a
  * negative errno: -EOPNOTSUPP where the filesystem can't tell, -EEXIST where it is known at home already, or in another
  * container, and stays known as that.
  */
-int marks_add(struct marks *marks, int directory, const char *path, bool in_tree);
+int marks_add(struct marks *marks, int fd, const char *path, bool in_tree);
 /* Says of one that was added that its notices are those of an overlay's upper layer. */
 void marks_set_upper(struct marks *marks, const char *path);
 
 /*
- * From now on the whole filesystem of the open `directory` tells, so that nothing in a new directory can be missed before that
+ * From now on the whole filesystem of the open directory tells, so that nothing in a new directory can be missed before that
  * is watched. All of it pays for that: for a filesystem of which trees have most. -EOPNOTSUPP where it can't.
  */
-int marks_add_filesystem(struct marks *marks, int directory);
-/* Is the open `directory` the one that is known as `path`? */
-bool marks_is(const struct marks *marks, int directory, const char *path);
+int marks_add_filesystem(struct marks *marks, int fd);
+/* Is the open directory the one that is known as `path`? */
+bool marks_is(const struct marks *marks, int fd, const char *path);
 const struct directory *marks_find(const struct marks *marks, const char *path);
 
 /* Lets go of `path` and what is below it. */

@@ -81,7 +81,7 @@ static const char *rest_of(const char *path, const char *top)
 {
 	size_t size = strcmp(top, "/") ? strlen(top) : 0;
 
-	return strncmp(path, top, size) || (path[size] && path[size] != '/') ? NULL : path + size;
+	return strncmp(path, top, size) != 0 || (path[size] && path[size] != '/') ? NULL : path + size;
 }
 
 int overlay_upper(const char *mountinfo, dev_t device, const char *path, char *out, size_t size)

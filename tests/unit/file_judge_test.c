@@ -461,8 +461,8 @@ static void what_was_not_handed_over_is_freed(void **state)
 /* --- how findings read --------------------------------------------------------------------------- */
 
 /* Names that nobody should have: of terminals, of JSON, of no character set, of our own escapes. */
-static const char hostile[] = "/srv/a\"b\\c\n\x1b[31m\x7f\xff\xc3\x28 \xe2\x80\xae{}',\t\\x41é";
-static const char hostile_written[] = "/srv/a\"b\\\\c\\x0a\\x1b[31m\\x7f\\xff\\xc3( \xe2\x80\xae{}',\\x09\\\\x41é";
+static const char hostile[] = "/srv/a\"b\\c\n\x1b[31m\x7f\xff\xc3\x28 {}',\t\\x41é";
+static const char hostile_written[] = "/srv/a\"b\\\\c\\x0a\\x1b[31m\\x7f\\xff\\xc3( {}',\\x09\\\\x41é";
 
 static struct event hostile_event(void)
 {
