@@ -24,7 +24,7 @@ import time
 
 FEWEST, MOST = 25, 40  # files
 PAUSE = 0.01  # seconds, on the average
-FILE_SLOTS, DIRECTORY_SLOTS = 50, 25
+FILE_SLOTS, DIRECTORY_SLOTS = 100, 25
 
 
 def slots(name):
