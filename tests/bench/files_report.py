@@ -116,8 +116,9 @@ def _aims(measured):
         plain = _median(measured.reading["sha256sum"], "used_ns")
         ratio = _more_than_empty(measured.reading, FIRST, "used_ns") / plain
         yield f"baseline: CPU at most {BASELINE_AIM:.1f} of sha256sum's", f"{ratio:.2f}", ratio <= BASELINE_AIM
-        again = _more_than_empty(measured.reading, AGAIN, "wall_ns")
-        yield f"re-verify: at most {_seconds(AGAIN_AIM_NS)} s", _seconds(max(0, again)), again <= AGAIN_AIM_NS
+        again, used = (max(0, _more_than_empty(measured.reading, AGAIN, what)) for what in ("wall_ns", "used_ns"))
+        got = f"{_seconds(again)}, of it CPU {_seconds(used)}"
+        yield f"re-verify: at most {_seconds(AGAIN_AIM_NS)} s", got, again <= AGAIN_AIM_NS
 
 
 def _verdicts(measured):
