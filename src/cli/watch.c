@@ -62,9 +62,11 @@ static int load(struct watch *watch, const char *path)
 
 static int parse(struct watch *watch, int argc, char **argv)
 {
-	static const struct option options[] = {
-		SOURCE_OPTIONS, FILES_OPTIONS, { "model", required_argument, NULL, 'm' }, { "json", no_argument, NULL, 'j' }, { 0 }
-	};
+	static const struct option options[] = { SOURCE_OPTIONS,
+						 FILES_OPTIONS,
+						 { "model", required_argument, NULL, 'm' },
+						 { "json", no_argument, NULL, 'j' },
+						 { 0 } };
 	int option, status = 0;
 
 	optind = 1;
