@@ -174,6 +174,8 @@ int marks_add(struct marks *marks, int fd, const char *path, bool in_tree)
 		before = table_find(&marks->by_handle, hash_handle(directory), directory);
 	if (before && is_elsewhere(before, path))
 		status = -EEXIST;
+	if (!status && !before && marks->by_path.count >= MARKS_MAX)
+		status = -ENOSPC;
 	if (!status && !is_whole(marks, directory->filesystem) &&
 	    fanotify_mark(marks->fanotify, FAN_MARK_ADD | FAN_MARK_ONLYDIR, in_tree ? TREE_MASK : WAY_MASK, fd, NULL))
 		status = errno == ENODEV || errno == EXDEV ? -EOPNOTSUPP : -errno;

@@ -15,6 +15,8 @@
 #include "base/table.h"
 
 #define MARK_HANDLE_MAX 128
+/* Each mark keeps an inode in the kernel's memory: more directories than these are not watched. */
+#define MARKS_MAX 500000
 
 struct directory {
 	uint64_t filesystem;
@@ -54,7 +56,7 @@ void marks_close(struct marks *marks);
 
 /*
  * Watches the open directory, known as `path` from now on; one known as that before is another and is let go. 0, or a
- * negative errno: -EOPNOTSUPP where the filesystem can't tell, -EEXIST where it is known at home already, or in another
+ * negative errno: -ENOSPC where there are MARKS_MAX, -EOPNOTSUPP where the filesystem can't tell, -EEXIST where it is known at home already, or in another
  * container, and stays known as that.
  */
 int marks_add(struct marks *marks, int fd, const char *path, bool in_tree);

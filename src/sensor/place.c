@@ -207,8 +207,12 @@ static void meet(struct files *files, const struct process *process)
 	struct error error;
 
 	if (!has_own_files(files, process) || find_container(files, process->context->context.container) ||
-	    files->place_count >= PLACES_MAX || !has_own_root(files, process))
+	    !has_own_root(files, process))
 		return;
+	if (files->place_count >= PLACES_MAX) {
+		files->tally.unwatched++;
+		return;
+	}
 	place = add(files, process);
 	if (!place)
 		return;

@@ -274,7 +274,7 @@ static int watch_directory(struct files *files, int fd, const char *path)
 {
 	int status = mark_directory(files, fd, path, true);
 
-	if (status == -EOPNOTSUPP)
+	if (status == -EOPNOTSUPP || status == -ENOSPC)
 		files->tally.unwatched++;
 	return status;
 }

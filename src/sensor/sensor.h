@@ -106,7 +106,8 @@ struct files_tally {
 	uint64_t whole;     /* filesystems that are watched as wholes */
 	uint64_t
 		by_upper; /* directories of overlays that tell only by their upper layer: not of what is written in place */
-	uint64_t unwatched; /* directories whose filesystem doesn't tell of changes */
+	uint64_t
+		unwatched; /* directories whose filesystem doesn't tell of changes, and directories and containers that were too many */
 };
 
 struct sensor_loss {

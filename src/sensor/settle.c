@@ -177,6 +177,9 @@ static const char *difference(struct files *files, enum event_kind kind, const s
 	/* One that was there and whose text is not known was too large. */
 	if (net->was && net->before.size && baseline->find_text(baseline->owner, net->path, &before, &size) != 1)
 		return "";
+	/* In between it was too large, and its text is an older one's. */
+	if (net->was && size != net->before.size)
+		return "";
 	(void)diff_text(before, size, buffer_string(&files->text), files->text.size, &files->diff);
 	return buffer_string(&files->diff);
 }
