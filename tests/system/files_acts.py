@@ -341,7 +341,7 @@ WAYS = (
           before={"d/1": "1", "d/e/2": "2"}, after={}, program=real("rm")),
     shell("mv-out", "mv $D/d $O/d; rm -r $O/d", remove("d", entries=4), before={"d/1": "1", "d/2": "2", "d/e/3": "3"},
           after={}, program=real("mv")),
-    shell("mv-in", "mkdir $O/d; echo new >$O/d/1; mv $O/d $D/d", create("d"), create("d/1", hidden=True),
+    shell("mv-in", "mkdir $O/d; echo new >$O/d/1; mv $O/d $D/d", create("d"), create("d/1", program="", hidden=True),
           after=FILE | {"d": FOLDER, "d/1": "new\n"}, program=real("mv")),
     shell("mv-within", "mv $D/d $D/e", rename("d", "e", entries=2), before={"d/1": "1", "d/2": "2"},
           after={"e": FOLDER, "e/1": "1", "e/2": "2"}, program=real("mv")),
