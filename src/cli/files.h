@@ -50,7 +50,7 @@ enum { FILES_OPTION_FILES = SOURCE_OPTION_END + 64, FILES_OPTION_EXCEPT, FILES_O
 	"  -p, --policy FILE   a policy: its file rules, and what counts as a change\n"           \
 	"      --files GLOB    tell of changes of these files ('/srv/app/**'); may be repeated\n" \
 	"      --except WHO    but not by user=NAME, program=PATH, service=NAME, job=NAME,\n"     \
-	"                      key=SHA256:…, certificate=ID or change; any of several\n"        \
+	"                      key=SHA256:…, certificate=ID; any of several; a change may\n"    \
 	"      --state DIR     where what is known is kept (/var/lib/sombrero)\n"                 \
 	"      --auth-log FILE where logins are logged: a file, 'journal' or 'none' (what there is)\n"
 

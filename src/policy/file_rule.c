@@ -7,7 +7,7 @@
 
 #include "base/escape.h"
 #include "policy/glob.h"
-#include "policy/policy.h"
+#include "policy/policy_priv.h"
 
 static bool any_matches(const struct texts *patterns, const char *text)
 {
@@ -115,10 +115,18 @@ static bool holds(enum who who, const struct texts *texts, const struct event *e
 	}
 }
 
+/* That a release has restarted a service doesn't say that whatever the service does from then on is the release's. */
+bool exception_says_whose(const struct exception *exception)
+{
+	return exception->who[WHO_SERVICE].count || exception->who[WHO_JOB].count || exception->who[WHO_PROGRAM].count;
+}
+
 static bool exception_holds(const struct exception *exception, const struct event *event)
 {
 	bool asked = false;
 
+	if (exception->who[WHO_CHANGE].count && !exception_says_whose(exception))
+		return false;
 	for (int who = 0; who < WHO_COUNT; who++) {
 		if (!exception->who[who].count)
 			continue;

@@ -266,6 +266,10 @@ static int read_exception(struct parser *parser, const char *key, const struct t
 	status = read_mapping(parser, item, &except_mapping, exception);
 	if (!status && !item->first)
 		return FAULT(parser, item->place, "\"%s\" is an empty mapping, which excuses nobody; say whom", key);
+	if (!status && exception->who[WHO_CHANGE].count && !exception_says_whose(exception))
+		return FAULT(parser, item->place,
+			     "\"change\" counts together with service, job or program; a change itself is excused "
+			     "anyway");
 	return status;
 }
 

@@ -268,11 +268,10 @@ static int unknown_who(struct error *error, const char *text, const char *key)
 	if (meant)
 		return error_set(error, -EINVAL, "--except '%s': unknown; did you mean %s=…?", tree_show(text).text,
 				 meant);
-	return except_fault(error, text,
-			    "unknown; write user, key, certificate, program, service, job or change, =, and who");
+	return except_fault(error, text, "unknown; write user, key, certificate, program, service or job, =, and who");
 }
 
-/* One exception: "user=chef"; "change" alone means any. */
+/* One exception: "user=chef". */
 static int add_except(struct file_rule *rule, const char *text, struct error *error)
 {
 	size_t size = strcspn(text, "=");
@@ -288,10 +287,10 @@ static int add_except(struct file_rule *rule, const char *text, struct error *er
 		who++;
 	if (who == WHO_COUNT)
 		return unknown_who(error, text, key);
-	if (!value && who != WHO_CHANGE)
-		return except_fault(error, text, "says not who; write = and who it is after it");
+	if (who == WHO_CHANGE)
+		return except_fault(error, text, "a change is excused anyway; leave it out");
 	if (!value)
-		value = "**";
+		return except_fault(error, text, "says not who; write = and who it is after it");
 	if (who_check(who, value, &why))
 		return error_set(error, -EINVAL, "--except '%s': \"%s\" %s", tree_show(text).text,
 				 tree_show(value).text, why.text);

@@ -95,7 +95,7 @@ int policy_parse(const char *name, const char *text, size_t size, struct policy 
 int policy_load(const char *path, struct policy **out, struct error *error);
 
 /*
- * Adds a rule from a command line: one pattern and its exceptions ("user=chef", "program=/usr/bin/x", "change" …), of which
+ * Adds a rule from a command line: one pattern and its exceptions ("user=chef", "program=/usr/bin/x" …), of which
  * any excuses. 0, -ENOMEM, or -EINVAL and the policy stays as it was.
  */
 int policy_add_files(struct policy *policy, const char *pattern, const char *const *exceptions, size_t count,

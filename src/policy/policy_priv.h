@@ -24,4 +24,7 @@ int policy_add_origin(struct policy *policy, enum origin origin, const char *val
 int who_check(enum who who, const char *value, struct error *error);
 int origin_check(enum origin origin, const char *value, struct error *error);
 
+/* Does it name who acts, so that belonging to a change may excuse them? */
+bool exception_says_whose(const struct exception *exception);
+
 #endif

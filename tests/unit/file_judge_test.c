@@ -27,7 +27,7 @@ static const char policy_text[] = "policy: web\n"
 				  "    except: { user: chef, program: /usr/bin/ruby }\n"
 				  "  - path: /srv/app/**\n"
 				  "    severity: medium\n"
-				  "    except: [ { user: alice }, { change: true } ]\n"
+				  "    except: [ { user: alice }, { service: app, change: true } ]\n"
 				  "  - path: /etc/passwd\n"
 				  "    on: [write]\n";
 

@@ -339,7 +339,7 @@ static const char whole[] = "# what stands at /srv\n"
 			    "      - { user: [chef, puppet], program: /usr/bin/ruby3.1 }\n"
 			    "      - { key: " KEY " }\n"
 			    "      - { certificate: 'ci-*', service: deployd, job: [a, b], change: true }\n"
-			    "      - { change: 'rel-*' }\n"
+			    "      - { service: app, change: 'rel-*' }\n"
 			    "  - { path: /usr/**, on: remove }\n"
 			    "changes:\n"
 			    "  - { unit: chef-client.service }\n"
@@ -543,6 +543,8 @@ static const struct {
 	  "p.yml:4:24: \"program\": \"/usr//bin\" has // in it; write one /" },
 	{ "policy: web\nfiles:\n  - path: /a\n    except: { service: 'a[' }\n",
 	  "p.yml:4:24: \"service\": \"a[\" has a [ without its ]; write \\[ for the character" },
+	{ "policy: web\nfiles:\n  - path: /a\n    except: { user: a, change: true }\n",
+	  "p.yml:4:13: \"change\" counts together with service, job or program; a change itself is excused anyway" },
 	{ "policy: web\nfiles:\n  - path: /a\n    except: { change: { id: x } }\n",
 	  "p.yml:4:23: \"change\" is a mapping; write true, a text or a list of texts" },
 
@@ -655,7 +657,7 @@ static void a_policy_is_read_from_a_file(void **state)
 
 static void a_command_line_makes_a_rule(void **state)
 {
-	static const char *const except[] = { "user=chef", "program=/usr/bin/x", "change", "change=a=*" };
+	static const char *const except[] = { "user=chef", "program=/usr/bin/x", "job=a=*" };
 	struct policy *policy = policy_new("command line");
 	const struct file_rule *rule;
 	struct error error;
@@ -667,11 +669,10 @@ static void a_command_line_makes_a_rule(void **state)
 	assert_texts(&rule->paths, 1, "/srv/**");
 	assert_int_equal(rule->kinds, EVENT_FILE_KINDS);
 	assert_int_equal(rule->severity, SEVERITY_MEDIUM);
-	assert_int_equal(rule->exception_count, 4);
+	assert_int_equal(rule->exception_count, 3);
 	assert_texts(&rule->exceptions[0].who[WHO_USER], 1, "chef");
 	assert_texts(&rule->exceptions[1].who[WHO_PROGRAM], 1, "/usr/bin/x");
-	assert_texts(&rule->exceptions[2].who[WHO_CHANGE], 1, "**");
-	assert_texts(&rule->exceptions[3].who[WHO_CHANGE], 1, "a=*");
+	assert_texts(&rule->exceptions[2].who[WHO_JOB], 1, "a=*");
 	policy_free(policy);
 }
 
@@ -682,7 +683,8 @@ static void a_wrong_command_line_adds_nothing(void **state)
 		{ "/srv", "usr=a", "--except 'usr=a': unknown; did you mean user=…?" },
 		{ "/srv", "usr", "--except 'usr': unknown; did you mean user=…?" },
 		{ "/srv", "",
-		  "--except '': unknown; write user, key, certificate, program, service, job or change, =, and who" },
+		  "--except '': unknown; write user, key, certificate, program, service or job, =, and who" },
+		{ "/srv", "change", "--except 'change': a change is excused anyway; leave it out" },
 		{ "/srv", "user", "--except 'user': says not who; write = and who it is after it" },
 		{ "/srv", "user=", "--except 'user=': \"\" is empty; write a name" },
 		{ "/srv", "key=x",
@@ -887,13 +889,16 @@ static void a_change_is_excused(void **state)
 
 	(void)state;
 	assert_true(excuses("{ user: nobody }", &change));
-	assert_false(excuses("{ change: true }", &service));
 	service.change = "rel-42";
-	assert_true(excuses("{ change: true }", &service));
-	assert_true(excuses("{ change: [ 'ci-*', 'rel-*' ] }", &service));
-	assert_false(excuses("{ change: 'ci-*' }", &service));
+	assert_true(excuses("{ service: app, change: true }", &service));
+	assert_true(excuses("{ service: app, change: [ 'ci-*', 'rel-*' ] }", &service));
+	assert_false(excuses("{ service: app, change: 'ci-*' }", &service));
 	/* In quotes it is an id. */
-	assert_false(excuses("{ change: 'true' }", &service));
+	assert_false(excuses("{ service: app, change: 'true' }", &service));
+	/* A web shell in a service that a release has restarted. */
+	assert_false(excuses("{ service: other, change: true }", &service));
+	service.change = "";
+	assert_false(excuses("{ service: app, change: true }", &service));
 }
 
 static void all_keys_of_an_exception_hold_and_any_exception_excuses(void **state)
@@ -921,8 +926,8 @@ static void what_was_found_is_nobodys(void **state)
 	assert_false(excuses("[ { service: '**' }, { user: chef } ]", &service));
 	service.context.kind = CONTEXT_JOB;
 	assert_false(excuses("{ job: '**' }", &service));
-	event.change = "42";
-	assert_true(excuses("{ change: '4*' }", &event));
+	service.change = "42";
+	assert_false(excuses("{ job: '**', change: '4*' }", &service));
 }
 
 static void words_have_their_numbers(void **state)
