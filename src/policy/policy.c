@@ -271,6 +271,20 @@ static int unknown_who(struct error *error, const char *text, const char *key)
 	return except_fault(error, text, "unknown; write user, key, certificate, program, service or job, =, and who");
 }
 
+static int who_named(const char *key)
+{
+	int who = 0;
+
+	while (who < WHO_COUNT) {
+		const char *name = who_name(who);
+
+		if (name && !strcmp(key, name))
+			break;
+		who++;
+	}
+	return who;
+}
+
 /* One exception: "user=chef". */
 static int add_except(struct file_rule *rule, const char *text, struct error *error)
 {
@@ -279,12 +293,11 @@ static int add_except(struct file_rule *rule, const char *text, struct error *er
 	struct exception *exception;
 	struct error why = { "" };
 	char key[32] = "";
-	int who = 0;
+	int who;
 
 	if (size < sizeof(key))
 		memcpy(key, text, size);
-	while (who < WHO_COUNT && strcmp(key, who_name(who)) != 0)
-		who++;
+	who = who_named(key);
 	if (who == WHO_COUNT)
 		return unknown_who(error, text, key);
 	if (who == WHO_CHANGE)

@@ -27,11 +27,13 @@ static int octal(const char *text)
 	return value;
 }
 
-/* Up to one of `ends`, without escapes. False where it doesn't fit. */
+/* Up to one of `ends`, without escapes. False where there is nothing, or it doesn't fit. */
 static bool take(const char *from, const char *ends, char out[PATH_MAX])
 {
 	size_t size = 0;
 
+	if (!from)
+		return false;
 	while (*from && !strchr(ends, *from)) {
 		int value = *from == '\\' ? octal(from + 1) : -1;
 
