@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -166,10 +167,22 @@ static int make_if_empty(struct state *state)
 	return status;
 }
 
+/* As of one moment: another process may be making it. */
+static int look_whose(struct state *state, bool *empty)
+{
+	int status = execute(state, "BEGIN"), ended;
+
+	if (status)
+		return status;
+	status = check_version(state, empty);
+	ended = sqlite3_exec(state->database, "COMMIT", NULL, NULL, NULL);
+	return status || ended == SQLITE_OK ? status : state_failed(state, ended);
+}
+
 static int set_up(struct state *state)
 {
 	bool empty = false;
-	int status = check_version(state, &empty);
+	int status = look_whose(state, &empty);
 
 	if (!status && state->mode != STATE_READ)
 		status = use_wal(state);
@@ -184,7 +197,23 @@ static int set_up(struct state *state)
 				       "journal_size_limit = 4194304");
 }
 
-static int open_database(struct state *state)
+/* Those who may make it come one after the other: SQLite has no lock for a file that is not yet what it will be. */
+static int wait_for_turn(const struct state *state)
+{
+	char *directory = strdup(state->path), *slash = directory ? strrchr(directory, '/') : NULL;
+	int turn = -1;
+
+	if (slash && state->mode != STATE_READ) {
+		*slash = '\0';
+		turn = open(slash == directory ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (turn >= 0)
+		(void)flock(turn, LOCK_EX);
+	free(directory);
+	return turn;
+}
+
+static int open_and_set_up(struct state *state)
 {
 	int flags = state->mode == STATE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	int code = sqlite3_open_v2(state->path, &state->database, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
@@ -196,6 +225,16 @@ static int open_database(struct state *state)
 	(void)sqlite3_db_config(state->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(state->database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	return set_up(state);
+}
+
+static int open_database(struct state *state)
+{
+	int turn = wait_for_turn(state), status;
+
+	status = open_and_set_up(state);
+	if (turn >= 0)
+		(void)close(turn);
+	return status;
 }
 
 /* What went on when the last watch ended was not watched since. */
