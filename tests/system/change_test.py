@@ -69,10 +69,17 @@ class Stateful(unittest.TestCase):
         self.assertNotIn("Sanitizer", result.stderr)
         return result
 
+    @staticmethod
+    def start_afresh():
+        """Whoever runs the tests in the background may ignore some signals, and so would all that is run here."""
+        end_with_parent()
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
+
     def begin_in_background(self, *command, **options):
         process = subprocess.Popen([SOMBRERO, "change", "begin", "--id", self.id, "--state", self.state, "--", *command],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   preexec_fn=end_with_parent, **options)
+                                   preexec_fn=self.start_afresh, **options)
 
         def end():
             process.kill()
