@@ -311,7 +311,7 @@ static void on_directory(struct files *files, const struct happening *what)
 		files_drop_below(files, what->path);
 	}
 	if (what->mask & FAN_DELETE)
-		marks_remove(&files->marks, what->path);
+		marks_drop(&files->marks, what->path);
 	if (what->mask & FAN_CREATE && !(what->mask & FAN_DELETE))
 		settle_replaced(files, what->path, what->actor.process);
 	if (what->mask & FAN_CREATE && files_wants_below(files, what->path))

@@ -260,6 +260,14 @@ void marks_remove(struct marks *marks, const char *path)
 	free(list);
 }
 
+void marks_drop(struct marks *marks, const char *path)
+{
+	struct directory *directory = table_find(&marks->by_path, hash_text(path), path);
+
+	if (directory)
+		forget(marks, directory);
+}
+
 void marks_rename(struct marks *marks, const char *from, const char *to)
 {
 	size_t from_size = strlen(from), count;

@@ -72,6 +72,9 @@ int marks_add_filesystem(struct marks *marks, int fd);
 bool marks_is(const struct marks *marks, int fd, const char *path);
 const struct directory *marks_find(const struct marks *marks, const char *path);
 
+/* Lets go of a directory that is gone: there is nothing below it. */
+void marks_drop(struct marks *marks, const char *path);
+
 /* Lets go of `path` and what is below it. */
 void marks_remove(struct marks *marks, const char *path);
 /* The same directories, under another name. */

@@ -400,7 +400,7 @@ def by_cron(host, *_):
 def by_daemon(host, act, folders):
     """A neighbour asks a daemon of the host: nobody's session has to do with it."""
     for folder in folders:
-        host.run(*host.enter("fileact", "ask", act.who.context.split()[1], "write", f"{folder}/file", "new"))
+        host.run(*host.enter("/usr/local/bin/fileact", "ask", act.who.context.split()[1], "write", f"{folder}/file", "new"))
 
 
 def at_the_console(host, _, folders):
