@@ -2,6 +2,7 @@
 /* Opening and closing the state, and what of it is counted. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -200,16 +201,14 @@ static int set_up(struct state *state)
 /* Those who may make it come one after the other: SQLite has no lock for a file that is not yet what it will be. */
 static int wait_for_turn(const struct state *state)
 {
-	char *directory = strdup(state->path), *slash = directory ? strrchr(directory, '/') : NULL;
-	int turn = -1;
+	char name[PATH_MAX];
+	int turn;
 
-	if (slash && state->mode != STATE_READ) {
-		*slash = '\0';
-		turn = open(slash == directory ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
+	if (state->mode == STATE_READ || snprintf(name, sizeof(name), "%s-open", state->path) >= (int)sizeof(name))
+		return -1;
+	turn = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (turn >= 0)
 		(void)flock(turn, LOCK_EX);
-	free(directory);
 	return turn;
 }
 
