@@ -11,9 +11,10 @@
 #define BASELINE_SHA256_SIZE 32
 
 struct baseline_file {
-	enum file_type type; /* never FILE_NONE */
-	bool has_sha256;     /* a regular file that could be read whole */
-	uint32_t mode;       /* permission bits */
+	enum file_type type;         /* never FILE_NONE */
+	bool immutable, append_only; /* as chattr(1) sets them */
+	bool has_sha256;             /* a regular file that could be read whole */
+	uint32_t mode;               /* permission bits */
 	uint32_t uid, gid;
 	uint64_t device, inode;
 	uint64_t size;               /* bytes */

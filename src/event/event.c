@@ -60,9 +60,13 @@ const char *event_flag_name(unsigned bit)
 
 void event_init(struct event *event, enum event_kind kind)
 {
-	const struct file_state nothing = {
-		.size = EVENT_NO_SIZE, .mode = EVENT_NO_ID, .owner = "", .group = "", .sha256 = "", .target = ""
-	};
+	const struct file_state nothing = { .size = EVENT_NO_SIZE,
+					    .mode = EVENT_NO_ID,
+					    .owner = "",
+					    .group = "",
+					    .sha256 = "",
+					    .protection = "",
+					    .target = "" };
 	const struct context nowhere = { .kind = CONTEXT_UNKNOWN, .name = "", .container = "" };
 
 	*event = (struct event) {

@@ -103,6 +103,7 @@ struct file_state {
 	uint32_t mode;             /* permission bits, 07777; EVENT_NO_ID where unknown */
 	const char *owner, *group; /* names, or "uid:1234" and "gid:1234" */
 	const char *sha256;        /* 64 hexadecimal digits; "" for what is no regular file, or could not be read */
+	const char *protection;    /* "immutable", "append only", or both with a comma between; "" for none */
 	const char *target;        /* of a symbolic link */
 };
 

@@ -67,6 +67,10 @@ static void add_state(struct buffer *out, const char *label, const struct file_s
 	explain_text(out, state->group);
 	if (state->sha256[0])
 		buffer_printf(out, ", sha256 %.*s…", HASH_SHOWN, state->sha256);
+	if (state->protection[0]) {
+		buffer_text(out, ", ");
+		explain_text(out, state->protection);
+	}
 	if (state->target[0]) {
 		buffer_text(out, ", to ");
 		explain_text(out, state->target);

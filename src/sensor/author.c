@@ -20,15 +20,13 @@ static bool is_as_told(const struct files *files, const char *path)
 {
 	const struct baseline *baseline = files->watch->baseline;
 	int file = rooted_open(files->root, path, O_PATH);
-	struct baseline_file known, now = { 0 };
-	struct stat status;
-	bool same = file >= 0 && !fstat(file, &status) && baseline->find(baseline->owner, path, &known) == 1;
+	struct baseline_file known, now;
+	bool same = file >= 0 && !look_at_state(file, "", &now) && baseline->find(baseline->owner, path, &known) == 1 &&
+		    now.ctime_ns == known.ctime_ns;
 
-	if (same)
-		look_fill(&status, &now);
 	if (file >= 0)
 		(void)close(file);
-	return same && now.ctime_ns == known.ctime_ns;
+	return same;
 }
 
 const char *files_written_by(void *owner, const char *path)

@@ -7,6 +7,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define CHUNK   (UINT32_C(128) * 1024)
@@ -46,12 +48,12 @@ void look_free(struct look *look)
 	free(look);
 }
 
-static uint64_t nanoseconds(const struct timespec *time)
+static uint64_t nanoseconds(const struct statx_timestamp *time)
 {
 	return (uint64_t)time->tv_sec * UINT64_C(1000000000) + (uint64_t)time->tv_nsec;
 }
 
-static enum file_type type_of(mode_t mode)
+static enum file_type type_of(unsigned mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFREG:
@@ -65,20 +67,27 @@ static enum file_type type_of(mode_t mode)
 	}
 }
 
-void look_fill(const struct stat *status, struct baseline_file *file)
+int look_at_state(int directory, const char *name, struct baseline_file *file)
 {
+	struct statx status;
+
+	if (statx(directory, name, AT_SYMLINK_NOFOLLOW | (name[0] ? 0 : AT_EMPTY_PATH), STATX_BASIC_STATS, &status))
+		return errno == ENOTDIR ? -ENOENT : -errno;
 	*file = (struct baseline_file) {
-		.type = type_of(status->st_mode),
-		.mode = status->st_mode & 07777,
-		.uid = status->st_uid,
-		.gid = status->st_gid,
-		.device = status->st_dev,
-		.inode = status->st_ino,
-		.size = S_ISDIR(status->st_mode) ? 0 : (uint64_t)status->st_size,
-		.mtime_ns = nanoseconds(&status->st_mtim),
-		.ctime_ns = nanoseconds(&status->st_ctim),
+		.type = type_of(status.stx_mode),
+		.immutable = status.stx_attributes & STATX_ATTR_IMMUTABLE,
+		.append_only = status.stx_attributes & STATX_ATTR_APPEND,
+		.mode = status.stx_mode & 07777,
+		.uid = status.stx_uid,
+		.gid = status.stx_gid,
+		.device = makedev(status.stx_dev_major, status.stx_dev_minor),
+		.inode = status.stx_ino,
+		.size = S_ISDIR(status.stx_mode) ? 0 : status.stx_size,
+		.mtime_ns = nanoseconds(&status.stx_mtime),
+		.ctime_ns = nanoseconds(&status.stx_ctime),
 		.target = "",
 	};
+	return 0;
 }
 
 static bool hash(struct look *look, int fd, struct buffer *text, struct baseline_file *file)
@@ -104,12 +113,13 @@ static void read_content(struct look *look, int directory, const char *name, str
 			 struct baseline_file *file)
 {
 	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME | O_NOCTTY | O_CLOEXEC);
-	struct stat status;
+	struct baseline_file opened;
 
 	if (fd < 0)
 		return;
-	if (!fstat(fd, &status) && S_ISREG(status.st_mode)) {
-		look_fill(&status, file); /* as it is before it is read: who changes it meanwhile makes another ctime */
+	/* As it is before it is read: who changes it meanwhile makes another ctime. */
+	if (!look_at_state(fd, "", &opened) && opened.type == FILE_REGULAR) {
+		*file = opened;
 		if (file->size <= LOOK_HASH_MAX)
 			file->has_sha256 = hash(look, fd, file->size <= BASELINE_TEXT_MAX ? text : NULL, file);
 	}
@@ -129,11 +139,10 @@ static void read_target(struct look *look, int directory, const char *name, stru
 int look_at(struct look *look, int directory, const char *name, bool content, struct buffer *text,
 	    struct baseline_file *file)
 {
-	struct stat status;
+	int status = look_at_state(directory, name, file);
 
-	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOTDIR ? -ENOENT : -errno;
-	look_fill(&status, file);
+	if (status < 0)
+		return status;
 	if (content && file->type == FILE_REGULAR)
 		read_content(look, directory, name, text, file);
 	else if (content && file->type == FILE_SYMLINK)
@@ -152,7 +161,8 @@ bool look_same_content(const struct baseline_file *one, const struct baseline_fi
 
 bool look_same_attributes(const struct baseline_file *one, const struct baseline_file *other)
 {
-	return one->mode == other->mode && one->uid == other->uid && one->gid == other->gid;
+	return one->mode == other->mode && one->uid == other->uid && one->gid == other->gid &&
+	       one->immutable == other->immutable && one->append_only == other->append_only;
 }
 
 bool look_untouched(const struct baseline_file *one, const struct baseline_file *other)

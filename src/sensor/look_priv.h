@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "base/buffer.h"
 #include "event/baseline.h"
@@ -19,8 +18,11 @@ struct look;
 struct look *look_new(void (*breathe)(void *owner), void *owner);
 void look_free(struct look *look);
 
-/* What `status` says, without the content. */
-void look_fill(const struct stat *status, struct baseline_file *file);
+/*
+ * The file `name` in `directory`, or the open one itself where the name is "", without its content. No link is followed. 0 or a
+ * negative errno, -ENOENT where it is not there.
+ */
+int look_at_state(int directory, const char *name, struct baseline_file *file);
 
 /*
  * The file `name` in `directory`, as it is itself: no link is followed, nothing but a regular file is opened. With `content`

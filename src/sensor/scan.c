@@ -55,19 +55,25 @@ static uint64_t print_path(const char *path)
 	return hash ? hash : 1;
 }
 
+/* A directory's times change with what is in it. */
 static uint64_t print_state(const struct baseline_file *file)
 {
+	bool is_directory = file->type == FILE_DIRECTORY;
 	const uint64_t facts[] = {
-		file->type, file->mode,     file->uid,
-		file->gid,  file->device,   file->inode,
-		file->size, file->mtime_ns, file->type == FILE_DIRECTORY ? 0 : file->ctime_ns,
+		file->type,
+		file->mode,
+		file->immutable,
+		file->append_only,
+		file->uid,
+		file->gid,
+		file->device,
+		file->inode,
+		file->size,
+		is_directory ? 0 : file->mtime_ns,
+		is_directory ? 0 : file->ctime_ns,
 	};
-	uint64_t known[sizeof(facts) / sizeof(facts[0])];
 
-	memcpy(known, facts, sizeof(facts));
-	if (file->type == FILE_DIRECTORY)
-		known[7] = 0; /* its times change with what is in it */
-	return hash_bytes(known, sizeof(known));
+	return hash_bytes(facts, sizeof(facts));
 }
 
 static bool prints_grow(struct prints *prints)

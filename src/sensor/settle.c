@@ -78,6 +78,13 @@ static void hexadecimal(const uint8_t *bytes, char out[2 * BASELINE_SHA256_SIZE 
 	out[2 * BASELINE_SHA256_SIZE] = '\0';
 }
 
+static const char *protection(const struct baseline_file *file)
+{
+	if (file->immutable)
+		return file->append_only ? "immutable, append only" : "immutable";
+	return file->append_only ? "append only" : "";
+}
+
 static void fill_state(const struct sensor *sensor, const struct baseline_file *file,
 		       char hash[2 * BASELINE_SHA256_SIZE + 1], struct file_state *out)
 {
@@ -91,6 +98,7 @@ static void fill_state(const struct sensor *sensor, const struct baseline_file *
 		.owner = contexts_login_user(&sensor->contexts, file->uid),
 		.group = contexts_home_group(&sensor->contexts, file->gid),
 		.sha256 = hash,
+		.protection = protection(file),
 		.target = file->target,
 	};
 }

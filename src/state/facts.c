@@ -20,7 +20,10 @@ enum {
 	AT_TARGET = AT_SHA256 + BASELINE_SHA256_SIZE,
 };
 
-#define FLAG_SHA256 1
+#define FLAG_SHA256      1U
+#define FLAG_IMMUTABLE   2U
+#define FLAG_APPEND_ONLY 4U
+#define FLAGS            (FLAG_SHA256 | FLAG_IMMUTABLE | FLAG_APPEND_ONLY)
 
 static void put_16(uint8_t *to, uint32_t number)
 {
@@ -72,7 +75,8 @@ size_t facts_pack(const struct baseline_file *file, uint8_t facts[FACTS_MAX])
 	if (target > FACTS_TARGET_MAX)
 		return 0;
 	facts[AT_TYPE] = (uint8_t)file->type;
-	facts[AT_FLAGS] = file->has_sha256 ? FLAG_SHA256 : 0;
+	facts[AT_FLAGS] = (uint8_t)((file->has_sha256 ? FLAG_SHA256 : 0) | (file->immutable ? FLAG_IMMUTABLE : 0) |
+				    (file->append_only ? FLAG_APPEND_ONLY : 0));
 	put_16(facts + AT_MODE, file->mode);
 	put_32(facts + AT_UID, file->uid);
 	put_32(facts + AT_GID, file->gid);
@@ -92,7 +96,7 @@ size_t facts_pack(const struct baseline_file *file, uint8_t facts[FACTS_MAX])
 static bool is_sound(const uint8_t *facts, size_t size)
 {
 	return size >= AT_TARGET && size <= FACTS_MAX && facts[AT_TYPE] > FILE_NONE &&
-	       facts[AT_TYPE] < FILE_TYPE_COUNT && facts[AT_FLAGS] <= FLAG_SHA256 &&
+	       facts[AT_TYPE] < FILE_TYPE_COUNT && facts[AT_FLAGS] <= FLAGS &&
 	       !memchr(facts + AT_TARGET, '\0', size - AT_TARGET);
 }
 
@@ -103,6 +107,8 @@ const uint8_t *facts_unpack(const uint8_t *facts, size_t size, struct baseline_f
 	*file = (struct baseline_file) {
 		.type = (enum file_type)facts[AT_TYPE],
 		.has_sha256 = facts[AT_FLAGS] & FLAG_SHA256,
+		.immutable = facts[AT_FLAGS] & FLAG_IMMUTABLE,
+		.append_only = facts[AT_FLAGS] & FLAG_APPEND_ONLY,
 		.mode = get_16(facts + AT_MODE),
 		.uid = get_32(facts + AT_UID),
 		.gid = get_32(facts + AT_GID),

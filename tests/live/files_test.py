@@ -483,6 +483,21 @@ class Nobody(FilesTest):
             self.assertNotIn("pid", event)
         self.assertEqual(self.begin().stop(), [])
 
+    def test_protection_is_found(self):
+        """chattr(1) gives the kernel nothing to notify of, not even while somebody watches."""
+        (self.tree / "file").write_bytes(b"x")
+        watching = self.begin()
+        if subprocess.run(["chattr", "+ia", self.tree / "file"], stderr=subprocess.DEVNULL, check=False).returncode:
+            self.skipTest("this filesystem has no such flags")
+        self.addCleanup(subprocess.run, ["chattr", "-ia", self.tree / "file"], check=False)
+        self.assertEqual(self.events(watching.stop()), [])
+        watching = self.begin()
+        watching.wait_for(1)
+        [event] = self.events(watching.stop())
+        self.assertEqual((event["kind"], event["flags"]), ("attributes", ["found"]))
+        self.assertEqual(event["protection"], "immutable, append only")
+        self.assertNotIn("protection_before", event)
+
     def test_what_was_ready_before_a_kill_is_told_after_it(self):
         watching = self.begin()
         self.act("for i in 1 2 3; do echo $i >$i; done")

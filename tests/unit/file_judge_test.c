@@ -474,7 +474,8 @@ static struct event hostile_event(void)
 	event.argv_size = sizeof(hostile);
 	event.argc = 1;
 	event.program.exe = hostile;
-	event.file = (struct file_state) { .type = FILE_SYMLINK,
+	event.file = (struct file_state) { .protection = "",
+					   .type = FILE_SYMLINK,
 					   .size = EVENT_NO_SIZE,
 					   .mode = EVENT_NO_ID,
 					   .owner = hostile,
@@ -575,7 +576,8 @@ static void a_change_reads_as_what_by_whom_and_how(void **state)
 	struct event event = change(EVENT_WRITE, "/srv/app/x");
 
 	event.person = "bob@example.org";
-	event.file_before = (struct file_state) { .type = FILE_REGULAR,
+	event.file_before = (struct file_state) { .protection = "",
+						  .type = FILE_REGULAR,
 						  .size = 6,
 						  .mode = 0644,
 						  .owner = "root",
@@ -609,7 +611,8 @@ static void a_rename_reads_with_the_name_before(void **state)
 	event.path_before = "/srv/app/old";
 	event.other_program = "/usr/bin/sh";
 	event.flags = EVENT_FLAG_ACTOR_UNCERTAIN;
-	event.file = (struct file_state) { .type = FILE_SYMLINK,
+	event.file = (struct file_state) { .protection = "",
+					   .type = FILE_SYMLINK,
 					   .size = EVENT_NO_SIZE,
 					   .mode = EVENT_NO_ID,
 					   .owner = "root",

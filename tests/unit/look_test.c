@@ -369,7 +369,7 @@ static void content_is_type_size_hash_and_target(void **state)
 	assert_false(look_same_content(&one, &other));
 }
 
-static void attributes_are_mode_and_owners(void **state)
+static void attributes_are_mode_owners_and_protection(void **state)
 {
 	struct baseline_file one = regular(), other = regular();
 
@@ -383,6 +383,12 @@ static void attributes_are_mode_and_owners(void **state)
 	assert_false(look_same_attributes(&one, &other));
 	other = regular();
 	other.gid++;
+	assert_false(look_same_attributes(&one, &other));
+	other = regular();
+	other.immutable = true;
+	assert_false(look_same_attributes(&one, &other));
+	other = regular();
+	other.append_only = true;
 	assert_false(look_same_attributes(&one, &other));
 }
 
@@ -434,7 +440,7 @@ int main(void)
 		ON_DISK(a_large_file_is_read_with_breaths_and_a_huge_one_not_at_all),
 		ON_DISK(what_is_written_while_it_is_read_shows_as_another_change),
 		cmocka_unit_test(content_is_type_size_hash_and_target),
-		cmocka_unit_test(attributes_are_mode_and_owners),
+		cmocka_unit_test(attributes_are_mode_owners_and_protection),
 		cmocka_unit_test(untouched_is_all_but_the_content_which_is_not_read),
 	};
 

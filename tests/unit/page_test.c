@@ -90,7 +90,8 @@ static struct event make_file(enum event_kind kind, const char *path)
 
 	event.path = path;
 	if (kind != EVENT_REMOVE)
-		event.file = (struct file_state) { .type = FILE_REGULAR,
+		event.file = (struct file_state) { .protection = "",
+						   .type = FILE_REGULAR,
 						   .size = 12,
 						   .mode = 0640,
 						   .owner = "alice",
@@ -98,7 +99,8 @@ static struct event make_file(enum event_kind kind, const char *path)
 						   .sha256 = "bbbbbbbbbbbbbbbbbbbb",
 						   .target = "" };
 	if (kind != EVENT_CREATE)
-		event.file_before = (struct file_state) { .type = FILE_REGULAR,
+		event.file_before = (struct file_state) { .protection = "",
+							  .type = FILE_REGULAR,
 							  .size = 3,
 							  .mode = 0644,
 							  .owner = "chef",

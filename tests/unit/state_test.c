@@ -264,6 +264,7 @@ static struct baseline_file some_file(void)
 {
 	struct baseline_file known = {
 		.type = FILE_REGULAR,
+		.append_only = true,
 		.has_sha256 = true,
 		.mode = 0644,
 		.uid = 33,
@@ -396,7 +397,11 @@ static void a_file_comes_back_as_it_was_put(void **unused)
 	struct state *opened = open_state(STATE_WRITE);
 	const struct baseline *baseline = state_baseline(opened);
 	struct baseline_file put = some_file(),
-			     link = { .type = FILE_SYMLINK, .mode = 0777, .target = "../releases/4\x01\xff" }, got;
+			     link = { .type = FILE_SYMLINK,
+				      .immutable = true,
+				      .mode = 0777,
+				      .target = "../releases/4\x01\xff" },
+			     got;
 
 	(void)unused;
 	put_file(opened, "/srv/\xff\n'%_\\");
@@ -406,12 +411,13 @@ static void a_file_comes_back_as_it_was_put(void **unused)
 	assert_int_equal(baseline->find(baseline->owner, "/srv/\xff\n'%_\\", &got), 1);
 	assert_string_equal(got.target, "");
 	assert_memory_equal(got.sha256, put.sha256, sizeof(put.sha256));
-	assert_true(got.type == put.type && got.has_sha256 && got.mode == put.mode && got.uid == put.uid &&
-		    got.gid == put.gid && got.device == put.device && got.inode == put.inode && got.size == put.size &&
-		    got.mtime_ns == put.mtime_ns && got.ctime_ns == put.ctime_ns);
+	assert_true(got.type == put.type && got.has_sha256 && got.append_only && !got.immutable &&
+		    got.mode == put.mode && got.uid == put.uid && got.gid == put.gid && got.device == put.device &&
+		    got.inode == put.inode && got.size == put.size && got.mtime_ns == put.mtime_ns &&
+		    got.ctime_ns == put.ctime_ns);
 	assert_int_equal(baseline->find(baseline->owner, "/srv/current", &got), 1);
 	assert_string_equal(got.target, "../releases/4\x01\xff");
-	assert_false(got.has_sha256);
+	assert_true(got.immutable && !got.append_only && !got.has_sha256);
 	assert_int_equal(baseline->find(baseline->owner, "/srv/", &got), 0);
 	assert_int_equal(baseline->find(baseline->owner, "/SRV/CURRENT", &got), 0);
 	state_close(opened);
