@@ -53,43 +53,35 @@ bool files_option(struct files_watch *files, const struct command *command, int 
 
 /* --- what to watch ------------------------------------------------------------------------------- */
 
-static bool wants(void *owner, const char *path)
-{
-	const struct policy *policy = ((struct files_watch *)owner)->policy;
+typedef bool (*pattern_test)(const char *pattern, const char *path);
 
+/* Of the rules that are asked for differences, or of all. */
+static bool any_pattern(const struct policy *policy, bool of_diffs, pattern_test test, const char *path)
+{
 	for (size_t i = 0; i < policy->file_count; i++) {
-		for (size_t k = 0; k < policy->files[i].paths.count; k++) {
-			if (glob_match(policy->files[i].paths.text[k], path))
+		const struct file_rule *rule = &policy->files[i];
+
+		for (size_t k = 0; (rule->diff || !of_diffs) && k < rule->paths.count; k++) {
+			if (test(rule->paths.text[k], path))
 				return true;
 		}
 	}
 	return false;
+}
+
+static bool wants(void *owner, const char *path)
+{
+	return any_pattern(((struct files_watch *)owner)->policy, false, glob_match, path);
 }
 
 static bool wants_below(void *owner, const char *path)
 {
-	const struct policy *policy = ((struct files_watch *)owner)->policy;
-
-	for (size_t i = 0; i < policy->file_count; i++) {
-		for (size_t k = 0; k < policy->files[i].paths.count; k++) {
-			if (glob_reaches(policy->files[i].paths.text[k], path))
-				return true;
-		}
-	}
-	return false;
+	return any_pattern(((struct files_watch *)owner)->policy, false, glob_reaches, path);
 }
 
 static bool wants_text(void *owner, const char *path)
 {
-	const struct policy *policy = ((struct files_watch *)owner)->policy;
-
-	for (size_t i = 0; i < policy->file_count; i++) {
-		for (size_t k = 0; policy->files[i].diff && k < policy->files[i].paths.count; k++) {
-			if (glob_match(policy->files[i].paths.text[k], path))
-				return true;
-		}
-	}
-	return false;
+	return any_pattern(((struct files_watch *)owner)->policy, true, glob_match, path);
 }
 
 static const char *written_by(void *owner, const char *path)
@@ -369,10 +361,8 @@ static int wear(struct files_watch *files, const struct event *event, const stru
 
 	if (rule && rule->sombrero)
 		status = state_sombrero_put(files->state, event, file_rule_pattern(rule, event));
-	if (status > 0) {
-		files->sombrero = true;
+	if (status > 0)
 		say("the host wears a sombrero: %s was changed by hand", event->path);
-	}
 	if (status < 0)
 		return status;
 	status = state_sombrero_rewritten(files->state, event);

@@ -32,7 +32,6 @@ struct files_watch {
 	size_t printed_count, printed_capacity;
 	uint64_t committed_ms;
 	uint64_t findings;
-	bool sombrero; /* it was put on while we watched */
 };
 
 enum { FILES_OPTION_FILES = SOURCE_OPTION_END + 64, FILES_OPTION_EXCEPT, FILES_OPTION_STATE, FILES_OPTION_AUTH_LOG };

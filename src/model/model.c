@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/read.h"
 #include "base/table.h"
 #include "model/fold_priv.h"
 #include "model/grammar_priv.h"
@@ -549,31 +550,10 @@ int model_fold(struct model *model)
 
 /* ---- files ---- */
 
-static int read_all(int fd, struct buffer *out)
-{
-	char chunk[65536];
-
-	for (;;) {
-		ssize_t got = read(fd, chunk, sizeof(chunk));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (!got)
-			return 0;
-		if (out->size + (size_t)got > MODEL_TEXT_MAX)
-			return -EFBIG;
-		buffer_append(out, chunk, (size_t)got);
-		if (out->failed)
-			return -ENOMEM;
-	}
-}
-
 int model_load(const char *path, struct model **out, struct error *error)
 {
 	struct buffer text = BUFFER_INIT(MODEL_TEXT_MAX + 1);
-	int fd = open(path, O_RDONLY | O_CLOEXEC), status = fd < 0 ? -errno : read_all(fd, &text);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), status = fd < 0 ? -errno : read_whole(fd, MODEL_TEXT_MAX, &text);
 
 	if (fd >= 0)
 		(void)close(fd);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/read.h"
 #include "policy/glob.h"
 #include "policy/policy.h"
 #include "policy/policy_priv.h"
@@ -488,29 +489,10 @@ int policy_parse(const char *name, const char *text, size_t size, struct policy 
 	return 0;
 }
 
-static int read_all(int fd, struct buffer *out)
-{
-	char chunk[16384];
-
-	for (;;) {
-		ssize_t got = read(fd, chunk, sizeof(chunk));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (!got)
-			return 0;
-		buffer_append(out, chunk, (size_t)got);
-		if (out->failed)
-			return out->size + (size_t)got > POLICY_TEXT_MAX ? -EFBIG : -ENOMEM;
-	}
-}
-
 int policy_load(const char *path, struct policy **out, struct error *error)
 {
 	struct buffer text = BUFFER_INIT(POLICY_TEXT_MAX + 1);
-	int fd = open(path, O_RDONLY | O_CLOEXEC), status = fd < 0 ? -errno : read_all(fd, &text);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), status = fd < 0 ? -errno : read_whole(fd, POLICY_TEXT_MAX, &text);
 
 	if (fd >= 0)
 		(void)close(fd);

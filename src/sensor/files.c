@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "sensor/rooted.h"
 
 /* Batches taken in one go: a flood must not keep us from records and from the clock. */
@@ -65,7 +66,7 @@ int files_place(struct files *files, const char *path, const char **name)
 {
 	const char *slash = strrchr(path, '/'), *inside;
 	size_t size = slash ? (size_t)(slash - path) : 0;
-	int root = place_root(files, path);
+	int root = place_root(files, path), place;
 
 	*name = slash ? slash + 1 : path;
 	if (files->place_path && strlen(files->place_path) == size && !memcmp(files->place_path, path, size))
@@ -77,14 +78,13 @@ int files_place(struct files *files, const char *path, const char **name)
 	if (!files->place_path)
 		return -ENOMEM;
 	inside = place_inside(files->place_path);
-	files->place = rooted_open(root, inside[0] ? inside : "/", O_PATH | O_DIRECTORY);
-	if (files->place >= 0)
-		return files->place;
-	free(files->place_path);
-	files->place_path = NULL;
-	size = (size_t)-files->place;
-	files->place = -1;
-	return size == ENOTDIR ? -ENOENT : -(int)size;
+	place = rooted_open(root, inside[0] ? inside : "/", O_PATH | O_DIRECTORY);
+	if (place < 0) {
+		files_forget_place(files);
+		return place == -ENOTDIR ? -ENOENT : place;
+	}
+	files->place = place;
+	return place;
 }
 
 /* --- who ----------------------------------------------------------------------------------------- */
@@ -230,9 +230,7 @@ struct happening {
 /* `path` is the tree's own, or on the way to it; "" is on no way. */
 static bool is_on_way_to(const char *path, const char *top)
 {
-	size_t size = strlen(path);
-
-	return size && !strncmp(top, path, size) && (!top[size] || top[size] == '/');
+	return path[0] && path_is_below(top, path);
 }
 
 static int look_on_way(struct files *files, const char *top, void *to)
@@ -286,12 +284,11 @@ static void touch_wanted(struct files *files, const char *path, const struct hap
 
 void files_drop_below(struct files *files, const char *path)
 {
-	size_t size = strlen(path);
 	struct touch *next;
 
 	for (struct touch *touch = files->touches.oldest; touch; touch = next) {
 		next = touch->younger;
-		if (strncmp(touch->path, path, size) != 0 || touch->path[size] != '/')
+		if (!path_is_below(touch->path, path) || !strcmp(touch->path, path))
 			continue;
 		touches_take(&files->touches, touch);
 		touch_free(&files->touches, touch);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/read.h"
 #include "sensor/files_priv.h"
 #include "sensor/rooted.h"
 
@@ -112,7 +113,7 @@ int place_mounts(const struct files *files, const char *path, struct buffer *out
 	file = open(name, O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		return -errno;
-	status = rooted_read(file, out->maximum - 1, out);
+	status = read_whole(file, out->maximum - 1, out);
 	(void)close(file);
 	return status;
 }

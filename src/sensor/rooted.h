@@ -11,8 +11,6 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-#include "base/buffer.h"
-
 /* The directory `root` ("" for ours) to resolve paths in: a file descriptor, or a negative errno. */
 int rooted_open_root(const char *root);
 
@@ -21,8 +19,5 @@ int rooted_open(int root, const char *path, int flags);
 
 /* A regular file, to read; *status (may be NULL) is what it is. A file descriptor, or a negative errno: -EINVAL for others. */
 int rooted_open_file(int root, const char *path, struct stat *status);
-
-/* Appends up to `maximum` bytes of `file`. 0, -EFBIG when there is more (`out` has the beginning), or a negative errno. */
-int rooted_read(int file, size_t maximum, struct buffer *out);
 
 #endif

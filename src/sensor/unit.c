@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/read.h"
 #include "event/program.h"
 #include "sensor/rooted.h"
 
@@ -59,7 +60,7 @@ static int read_first(int root, const char *name, struct buffer *text)
 			continue;
 		if (file < 0)
 			return file;
-		code = rooted_read(file, UNIT_FILE_MAX, text);
+		code = read_whole(file, UNIT_FILE_MAX, text);
 		(void)close(file);
 		return code < 0 ? code : (int)i;
 	}
@@ -230,7 +231,7 @@ static int apply_drop_in(struct unit *unit, const char *path)
 
 	if (file < 0)
 		return 0;
-	if (!rooted_read(file, UNIT_FILE_MAX, &text) && text.data)
+	if (!read_whole(file, UNIT_FILE_MAX, &text) && text.data)
 		code = apply_file(unit, text.data);
 	(void)close(file);
 	buffer_free(&text);

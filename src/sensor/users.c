@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/hash.h"
+#include "base/read.h"
 #include "base/table.h"
 #include "sensor/rooted.h"
 
@@ -217,7 +218,7 @@ static void load_accounts(struct account_file *file, int descriptor, const struc
 				      .status = *status,
 				      .text = BUFFER_INIT(maximum + 1),
 				      .by_id = TABLE_INIT(account_has_id) };
-	int code = rooted_read(descriptor, maximum, &fresh.text);
+	int code = read_whole(descriptor, maximum, &fresh.text);
 
 	if (code == -EFBIG)
 		cut_last_line(&fresh.text);

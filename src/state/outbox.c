@@ -60,26 +60,16 @@ int state_outbox_each(struct state *state, uint64_t from, state_outbox_visitor v
 	}
 }
 
-static int forget(struct state *state, enum sql_statement which, uint64_t number)
+int state_outbox_remove(struct state *state, uint64_t number)
 {
 	int status = state_write(state);
 
 	if (status)
 		return status;
-	status = sql_run(state, which, sql_number(number));
+	status = sql_run(state, SQL_OUTBOX_REMOVE, sql_number(number));
 	if (status)
 		return state_take_back(state, status);
 	if (state->outbox_known)
 		state->outbox -= sql_changed(state);
 	return 0;
-}
-
-int state_outbox_done(struct state *state, uint64_t up_to)
-{
-	return forget(state, SQL_OUTBOX_DONE, up_to);
-}
-
-int state_outbox_remove(struct state *state, uint64_t number)
-{
-	return forget(state, SQL_OUTBOX_REMOVE, number);
 }

@@ -105,7 +105,6 @@ const char *const sql_text_of[SQL_STATEMENT_COUNT] = {
 
 	[SQL_OUTBOX_ADD] = "INSERT INTO outbox (line) VALUES (?)",
 	[SQL_OUTBOX_NEXT] = "SELECT number, line FROM outbox WHERE number >= ? ORDER BY number LIMIT 1",
-	[SQL_OUTBOX_DONE] = "DELETE FROM outbox WHERE number <= ?",
 	[SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE number = ?",
 	[SQL_OUTBOX_COUNT] = "SELECT count(*) FROM outbox",
 

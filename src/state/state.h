@@ -62,14 +62,11 @@ int state_outbox_add(struct state *state, const char *line, size_t size, uint64_
 /* Not 0 ends the walk and is returned. */
 typedef int (*state_outbox_visitor)(void *to, uint64_t number, const char *line, size_t size);
 
-/* Those from `from` on that wait, oldest first. The outbox may be added to and done meanwhile. */
+/* Those from `from` on that wait, oldest first. The outbox may be added to and taken from meanwhile. */
 int state_outbox_each(struct state *state, uint64_t from, state_outbox_visitor visit, void *to);
 
 /* This one was taken, or another says it now: forgets it, with the next commit. */
 int state_outbox_remove(struct state *state, uint64_t number);
-
-/* They up to and with this number were taken: forgets them, with the next commit. */
-int state_outbox_done(struct state *state, uint64_t up_to);
 
 /*
  * Keeps what must be kept of an event: an event_sink whose owner is the state. Which events those are, and within what bounds:
