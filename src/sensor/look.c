@@ -113,7 +113,7 @@ static void read_content(struct look *look, int directory, const char *name, str
 			 struct baseline_file *file)
 {
 	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME | O_NOCTTY | O_CLOEXEC);
-	struct baseline_file opened;
+	struct baseline_file opened = { .type = FILE_NONE };
 
 	if (fd < 0)
 		return;
