@@ -11,8 +11,8 @@
 #include "event/ndjson.h"
 #include "policy/glob.h"
 
-/* How long what was learned may wait for its commit where there is nothing to print. */
-#define COMMIT_MS 200
+/* Findings are gathered, committed and printed this often: what lasts is not written anew at each look. */
+#define SETTLE_MS 100
 
 static uint64_t now_ms(void)
 {
@@ -243,13 +243,12 @@ int files_settle(struct files_watch *files, bool at_end)
 	uint64_t now = now_ms();
 	int status;
 
-	if (!files->state)
+	if (!files->state || (!at_end && now - files->settled_ms < SETTLE_MS))
 		return 0;
-	status = files->judge ? file_judge_visit(files->judge, now, at_end, hand_over, files) : 0;
-	if (!status && (files->ready.size || at_end || now - files->committed_ms >= COMMIT_MS)) {
+	files->settled_ms = now;
+	status = file_judge_visit(files->judge, now, at_end, hand_over, files);
+	if (!status)
 		status = state_commit(files->state);
-		files->committed_ms = now;
-	}
 	if (!status)
 		status = print_ready(files);
 	files->printed_count = 0;

@@ -30,7 +30,7 @@ struct files_watch {
 	struct buffer line, ready; /* what is printed after the commit */
 	uint64_t *printed;         /* numbers to be given back with the next commit */
 	size_t printed_count, printed_capacity;
-	uint64_t committed_ms;
+	uint64_t settled_ms;
 	uint64_t findings;
 };
 
@@ -66,7 +66,7 @@ int files_event(struct files_watch *files, const struct event *event);
 /* A deviation from the model: what a service did that a change brought is kept with the change. 0 or a negative errno. */
 int files_news(struct files_watch *files, const struct finding *finding);
 
-/* Commits and prints what is ready. 0 or a negative errno; -EPIPE: nobody reads any more. */
+/* From time to time commits, and prints what is ready; at the end all. 0 or a negative errno; -EPIPE: nobody reads any more. */
 int files_settle(struct files_watch *files, bool at_end);
 
 /* Everything is attached and the baseline is taken: from here on changes are told. */

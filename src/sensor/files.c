@@ -174,6 +174,7 @@ static bool only_removes(uint64_t mask)
 /* Two did something to it: each is told of. Whoever made it anew found nothing there. */
 static void settle_before(struct files *files, struct touch *touch, uint64_t mask)
 {
+	(void)settle_parent(files, touch->path);
 	touch->left = mask & (FAN_DELETE | FAN_RENAME) && !(touch->mask & (FAN_DELETE | FAN_RENAME));
 	if (touch->gone || (mask & FAN_CREATE && !(mask & FAN_DELETE)))
 		settle_gone(files, touch);

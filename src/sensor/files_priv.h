@@ -117,6 +117,8 @@ void scan_new(struct files *files, const char *top, const struct actor *actor);
 
 /* Tells what is settled by `now_ns`. */
 void settle(struct files *files, uint64_t now_ns, bool at_once);
+/* Tells of the directory that `path` lies in, and of those above it, where they are new and not told yet. True: of some. */
+bool settle_parent(struct files *files, const char *path);
 /* Tells of one touch, which is gone then. */
 void settle_touch(struct files *files, struct touch *touch);
 /* Tells of all at or below `path`. */

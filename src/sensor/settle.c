@@ -510,6 +510,27 @@ void settle_rename(struct files *files, const char *from, const char *to, const 
 	tell_rename(files, &old, to, count, actor);
 }
 
+/*
+ * A directory that is new is told before what is in it: else its rename, were that to come before it is told, would be one that
+ * nobody heard of, with files in it that were told under the old name.
+ */
+bool settle_parent(struct files *files, const char *path)
+{
+	const struct baseline *baseline = files->watch->baseline;
+	const char *slash = strrchr(path, '/');
+	char *parent = slash && slash != path ? strndup(path, (size_t)(slash - path)) : NULL;
+	struct touch *touch = parent ? touches_find(&files->touches, parent) : NULL;
+	struct baseline_file known;
+	bool is_new = touch && baseline->find(baseline->owner, parent, &known) != 1;
+
+	if (is_new) {
+		(void)settle_parent(files, parent);
+		settle_touch(files, touch);
+	}
+	free(parent);
+	return is_new;
+}
+
 /* --- when ---------------------------------------------------------------------------------------- */
 
 static bool is_large(const struct files *files, const struct touch *touch)
@@ -581,6 +602,10 @@ void settle(struct files *files, uint64_t now_ns, bool at_once)
 		struct touch *next = touch->younger;
 
 		if (!waits_for_other_end(files, touch) && (at_once || is_settled(files, touch, now_ns))) {
+			if (settle_parent(files, touch->path)) {
+				touch = files->touches.oldest; /* the next may have been the parent */
+				continue;
+			}
 			next = next_of(touch);
 			settle_and_rest(files, touch);
 			if (++told % 64 == 0)

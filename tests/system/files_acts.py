@@ -470,9 +470,8 @@ PERSONS = (
     Act("engine", by_daemon, ENGINE, f"{PYTHON}(#!/usr/local/bin/engine)", WRITE, FILE, NEW),
 )
 
-# What chef may do, all that a declared change does, what is gone before anybody could look, and what the kernel tells nobody.
+# What chef may do, all that a declared change does, and what is gone before anybody could look.
 EXCUSED = (
-    shell("chattr", "sudo chattr +i $D/file", after=FILE, who=ALICE_AS_ROOT, excused=True),
     tool("flash", "flash $D/other new", after=FILE, excused=True),
     shell("chef-ssh", "echo new >$D/file", who=CHEF, excused=True),
     shell("chef-change", "sudo sombrero change begin --id deploy-1 --state {STATE} -- sudo -u chef sh -c \"echo new >$D/file\""
@@ -525,8 +524,9 @@ UNTIED = (
     Act("from-elsewhere", from_elsewhere, THE_MACHINE, "", WRITE, FILE, NEW),
 )
 
-# Told only by the next look: at the next start, or every ten minutes.
+# Told only by the next look: at the next start, or every ten minutes. The kernel tells nobody.
 FOUND = (
+    shell("chattr", "sudo chattr +i $D/file", attributes("file", flags=("found",)), after=FILE, who=NOBODY, program="", asked_by=ALICE),
     shell("while-down", "echo new >$D/file", write("file", flags=("found",)), who=NOBODY, program="", asked_by=ALICE),
     shell("link-outside", "ln $D/file $O/link; echo new >$O/link; rm $O/link", write("file", flags=("found",)), who=NOBODY,
           program="", asked_by=ALICE),
