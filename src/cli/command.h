@@ -16,8 +16,11 @@ struct command {
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns an exit status */
 };
 
-extern const struct command command_learn, command_watch, command_status, command_host;
+extern const struct command command_learn, command_watch, command_model, command_status, command_host;
 extern const struct command command_sessions, command_change, command_off;
+
+/* Runs it, or prints its help if that is asked for. An exit status. */
+int command_run(const struct command *command, int argc, char **argv);
 
 /*
  * A line on standard error, after "sombrero: ", and one on standard output. What would move a terminal becomes a question mark:

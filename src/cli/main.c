@@ -9,8 +9,8 @@
 
 #include "cli/command.h"
 
-static const struct command *const commands[] = { &command_learn,    &command_watch,  &command_host, &command_status,
-						  &command_sessions, &command_change, &command_off };
+static const struct command *const commands[] = { &command_learn,  &command_watch,    &command_model,  &command_host,
+						  &command_status, &command_sessions, &command_change, &command_off };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -97,7 +97,7 @@ static void print_help(FILE *to)
 	(void)fputs("\nHelp on a command: sombrero COMMAND --help. Manuals: man sombrero, man sombrero-COMMAND.\n", to);
 }
 
-static int run(const struct command *command, int argc, char **argv)
+int command_run(const struct command *command, int argc, char **argv)
 {
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		(void)fputs(command->usage, stdout);
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (!strcmp(name, commands[i]->name))
-			return run(commands[i], argc - 1, argv + 1);
+			return command_run(commands[i], argc - 1, argv + 1);
 	}
 	if (*name)
 		(void)fprintf(stderr, "sombrero: there is no command '%s'\n", name);

@@ -12,19 +12,6 @@
 
 /* ---- words ---- */
 
-const char *severity_name(enum severity severity)
-{
-	static const char *const names[SEVERITY_COUNT] = {
-		[SEVERITY_INFORMATIONAL] = "informational",
-		[SEVERITY_LOW] = "low",
-		[SEVERITY_MEDIUM] = "medium",
-		[SEVERITY_HIGH] = "high",
-		[SEVERITY_CRITICAL] = "critical",
-	};
-
-	return severity < SEVERITY_COUNT ? names[severity] : NULL;
-}
-
 const char *who_name(enum who who)
 {
 	static const char *const names[WHO_COUNT] = {

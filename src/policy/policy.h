@@ -11,19 +11,11 @@
 
 #include "base/error.h"
 #include "event/event.h"
+#include "event/severity.h"
 
 /* The longest text of a policy, in bytes, and of its name. */
 #define POLICY_TEXT_MAX (1024U * 1024)
 #define POLICY_NAME_MAX 64
-
-enum severity {
-	SEVERITY_INFORMATIONAL,
-	SEVERITY_LOW,
-	SEVERITY_MEDIUM,
-	SEVERITY_HIGH,
-	SEVERITY_CRITICAL,
-	SEVERITY_COUNT,
-};
 
 /* Texts of which any may hold. */
 struct texts {
@@ -111,7 +103,6 @@ bool file_rule_excuses(const struct file_rule *rule, const struct event *event);
 bool policy_counts_run(const struct policy *policy, const char *id);
 
 /* The words of the policy's text; NULL for a number without one. */
-const char *severity_name(enum severity severity);
 const char *who_name(enum who who);
 const char *origin_name(enum origin origin);
 

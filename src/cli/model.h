@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands below `sombrero model`, one file each, and what they share. */
+#ifndef CLI_MODEL_H
+#define CLI_MODEL_H
+
+#include "cli/command.h"
+#include "model/model.h"
+
+extern const struct command command_model_show;
+
+/* Loads a model. 0, or an exit status after having said what is wrong. */
+int model_argument(const char *path, struct model **out);
+
+/* Prints to standard output, and frees the buffer. EXIT_CLEAN, or EXIT_FAILED after having said why. */
+int model_output(struct buffer *out);
+
+#endif
