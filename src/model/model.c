@@ -3,18 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/read.h"
+#include "base/replace.h"
 #include "base/table.h"
+#include "model/cover_priv.h"
 #include "model/fold_priv.h"
 #include "model/grammar_priv.h"
 
@@ -155,88 +152,7 @@ bool model_judges(const struct model *model, const struct behaviour *behaviour)
 	return model_has_context(model, behaviour) ? scope->lines[BEHAVIOUR_WRITE] : model->writes;
 }
 
-/* ---- patterns ---- */
-
-/* May a star take `c`? None leaves its word or a program's parentheses; a single one doesn't leave its segment. */
-static bool takes(bool deep, char c)
-{
-	return c != '\0' && c != ' ' && c != '(' && c != ')' && (deep || c != '/');
-}
-
-/* A star that was passed: where to go on if what follows doesn't match, after it took more. */
-struct star {
-	const char *pattern; /* after it; NULL: none was passed */
-	const char *text;    /* after what it has taken */
-	bool segments;       /* it takes whole segments with their slash, at first none */
-};
-
-/* Lets the star take one more character, or segment. False if it can't. */
-static bool take_more(struct star *star, bool deep)
-{
-	if (!star->pattern)
-		return false;
-	do {
-		if (!takes(deep, *star->text))
-			return false;
-	} while (*star->text++ != '/' && star->segments);
-	return true;
-}
-
-/* Passes the star at `pattern`; false if it finds nothing to take. */
-static bool pass_star(const char *pattern, const char *text, bool begins_segment, struct star *star)
-{
-	bool deep = pattern[1] == '*';
-
-	*star = (struct star) { .pattern = pattern + 1 + deep, .text = text };
-	if (deep && begins_segment && pattern[2] == '/') {
-		star->pattern++;
-		star->segments = true;
-		return true;
-	}
-	return take_more(star, deep);
-}
-
-/*
- * Only the last star of either sort is ever tried again: it can take whatever an earlier one could have left to it.
- * So the time is the product of the lengths at worst, not exponential.
- */
-static bool glob_covers(const char *pattern, const char *text)
-{
-	const char *start = pattern;
-	struct star shallow = { 0 }, deep = { 0 };
-
-	for (;;) {
-		if (*pattern == '*') {
-			bool begins_segment = pattern == start || pattern[-1] == '/';
-			struct star *star = pattern[1] == '*' ? &deep : &shallow;
-
-			if (star == &deep)
-				shallow.pattern = NULL;
-			if (pass_star(pattern, text, begins_segment, star)) {
-				pattern = star->pattern;
-				text = star->text;
-				continue;
-			}
-			star->pattern = NULL;
-		} else if (*pattern == *text) {
-			if (!*pattern)
-				return true;
-			pattern++;
-			text++;
-			continue;
-		}
-		if (take_more(&shallow, false)) {
-			pattern = shallow.pattern;
-			text = shallow.text;
-		} else if (take_more(&deep, true)) {
-			shallow.pattern = NULL;
-			pattern = deep.pattern;
-			text = deep.text;
-		} else {
-			return false;
-		}
-	}
-}
+/* ---- matching ---- */
 
 struct model_entry *model_match(const struct model *model, const struct behaviour *behaviour)
 {
@@ -246,8 +162,7 @@ struct model_entry *model_match(const struct model *model, const struct behaviou
 	if (line || !scope)
 		return line ? &line->entry : NULL;
 	for (line = scope->patterns[behaviour->kind]; line; line = line->next) {
-		if (glob_covers(line->entry.behaviour.program, behaviour->program) &&
-		    glob_covers(line->entry.behaviour.object, behaviour->object))
+		if (behaviour_covers(&line->entry.behaviour, behaviour))
 			return &line->entry;
 	}
 	return NULL;
@@ -336,7 +251,7 @@ static struct line *add_line(struct model *model, struct scope *scope, const str
 	model->order[model->count++] = line;
 	scope->lines[behaviour->kind]++;
 	model->writes += behaviour->kind == BEHAVIOUR_WRITE;
-	if (strchr(behaviour->program, '*') || strchr(behaviour->object, '*'))
+	if (behaviour_is_pattern(behaviour))
 		link_pattern(line);
 	return line;
 }
@@ -565,112 +480,17 @@ int model_load(const char *path, struct model **out, struct error *error)
 	return status;
 }
 
-static int write_all(int fd, const char *text, size_t size)
-{
-	while (size) {
-		ssize_t put = write(fd, text, size);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return -errno;
-		text += put;
-		size -= (size_t)put;
-	}
-	return 0;
-}
-
-/* Opens a new file in the directory of `path`, whose name it writes to `out`. */
-static int open_temporary(const char *path, char out[PATH_MAX])
-{
-	const char *slash = strrchr(path, '/');
-	int directory = slash ? (int)(slash - path) + 1 : 0;
-
-	for (int tries = 0; tries < 16; tries++) {
-		uint32_t random = 0;
-		int size, fd;
-
-		if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-			random = (uint32_t)getpid() + (uint32_t)tries;
-		size = snprintf(out, PATH_MAX, "%.*s.sombrero-%08" PRIx32, directory, path, random);
-		if (size < 0 || size >= PATH_MAX)
-			return -ENAMETOOLONG;
-		fd = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-		if (fd >= 0)
-			return fd;
-		if (errno != EEXIST)
-			return -errno;
-	}
-	return -EEXIST;
-}
-
-/* Who may read and write the old file may do so to the new one. */
-static int keep_permissions(int fd, const char *path)
-{
-	struct stat old;
-
-	if (stat(path, &old) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISREG(old.st_mode))
-		return -EINVAL;
-	/* Only root can give a file away; where we can't, it is ours, as it is after any editor. */
-	if (fchown(fd, old.st_uid, old.st_gid) < 0 && errno != EPERM)
-		return -errno;
-	return fchmod(fd, old.st_mode & 0777) < 0 ? -errno : 0;
-}
-
-/* The rename holds already; without this it is only not sure to survive a power cut, so a failure is none. */
-static void sync_directory(const char *path)
-{
-	char directory[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	int fd;
-
-	if (snprintf(directory, sizeof(directory), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".") < 0)
-		return;
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	(void)fsync(fd);
-	(void)close(fd);
-}
-
-static int replace_file(const char *path, const struct buffer *text)
-{
-	char temporary[PATH_MAX];
-	int fd = open_temporary(path, temporary), status;
-
-	if (fd < 0)
-		return fd;
-	status = keep_permissions(fd, path);
-	if (!status)
-		status = write_all(fd, text->data, text->size);
-	if (!status && fsync(fd) < 0)
-		status = -errno;
-	if (close(fd) < 0 && !status)
-		status = -errno;
-	if (!status && rename(temporary, path) < 0)
-		status = -errno;
-	if (status)
-		(void)unlink(temporary);
-	else
-		sync_directory(path);
-	return status;
-}
-
 int model_save(struct model *model, const char *path, struct error *error)
 {
 	struct buffer text = BUFFER_INIT(SIZE_MAX / 2);
-	char *target = realpath(path, NULL);
 	int status = model_print(model, &text);
 
 	if (!status)
-		status = replace_file(target ? target : path, &text);
+		status = replace_file(path, &text);
 	if (status == -EINVAL)
 		(void)error_set(error, status, "%.400s: can't save the model: not a regular file", path);
 	else if (status)
 		(void)error_set(error, status, "%.400s: can't save the model: %s", path, strerror(-status));
-	free(target);
 	buffer_free(&text);
 	return status;
 }

@@ -88,6 +88,12 @@ int model_print(struct model *model, struct buffer *out);
  */
 int model_parse(const char *name, const char *text, size_t size, struct model **out, struct error *error);
 
+/*
+ * Adds one line as it is given on a command line: "service nginx" and "connect /usr/sbin/nginx tcp 9000 loopback".
+ * Errors as above, of "the context" or "the line".
+ */
+int model_parse_line(const char *context, const char *line, struct model *into, struct error *error);
+
 /* model_parse of a file, which may be a pipe; errors name it. -ENOENT, -EFBIG and others with a text. */
 int model_load(const char *path, struct model **out, struct error *error);
 
