@@ -43,6 +43,8 @@ int source_option(struct source *source, const struct command *command, int opti
 		return add(source->container, &source->container_count, command, argument);
 	case SOURCE_SERVICE:
 		return add(source->service, &source->service_count, command, argument);
+	case SOURCE_JOB:
+		return add(source->job, &source->job_count, command, argument);
 	case SOURCE_CHANGE:
 		return add(source->change, &source->change_count, command, argument);
 	case SOURCE_REPLAY:
@@ -201,6 +203,8 @@ static int run_live(const struct source *source, struct source_result *result, s
 		.harness = source->command,
 		.services = source->service,
 		.service_count = source->service_count,
+		.jobs = source->job,
+		.job_count = source->job_count,
 		.changes = source->change,
 		.change_count = source->change_count,
 		.change_sessions = source->change_session,

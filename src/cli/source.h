@@ -29,6 +29,8 @@ struct source {
 	size_t container_count;
 	const char *service[SOURCE_SERVICES_MAX];
 	size_t service_count;
+	const char *job[SOURCE_LIST_MAX];
+	size_t job_count;
 	const char *change[SOURCE_LIST_MAX];
 	size_t change_count;
 	struct sensor_change_session change_session[SOURCE_LIST_MAX];
@@ -62,6 +64,7 @@ enum {
 	SOURCE_FOR,
 	SOURCE_REPLAY,
 	SOURCE_SERVICE,
+	SOURCE_JOB,
 	SOURCE_CHANGE,
 	SOURCE_OPTION_END,
 };
@@ -72,23 +75,26 @@ enum {
 		{ "container", required_argument, NULL, SOURCE_CONTAINER },                                           \
 		{ "for", required_argument, NULL, SOURCE_FOR }, { "replay", required_argument, NULL, SOURCE_REPLAY }, \
 		{ "service", required_argument, NULL, SOURCE_SERVICE },                                               \
+		{ "job", required_argument, NULL, SOURCE_JOB },                                                       \
 	{                                                                                                             \
 		"change", required_argument, NULL, SOURCE_CHANGE                                                      \
 	}
 
-#define SOURCE_HELP                                                                                   \
-	"What to look at, one of:\n"                                                                  \
-	"  -- CMD…             a command and all that descends from it, in a cgroup of its own\n"   \
-	"      --host          the whole host\n"                                                      \
-	"      --cgroup PATH   a cgroup and those below it; a glob; may be repeated\n"                \
-	"      --unit NAME     a systemd unit; may be repeated\n"                                     \
-	"      --container ID  a container, by the beginning of its id; or KEY=VALUE, a label that\n" \
-	"                      docker or podman is asked for; may be repeated\n"                      \
-	"      --replay FILE   recorded events (NDJSON; - is standard input); needs no privileges\n"  \
-	"\n"                                                                                          \
-	"How:\n"                                                                                      \
-	"      --for TIME      stop after TIME: 30s, 10m, 2h, 7d\n"                                   \
-	"      --service NAME  a program of that name is a service wherever it is started\n"          \
+#define SOURCE_HELP                                                                                                 \
+	"What to look at, one of:\n"                                                                                \
+	"  -- CMD…             a command and all that descends from it, in a cgroup of its own\n"                 \
+	"      --host          the whole host\n"                                                                    \
+	"      --cgroup PATH   a cgroup and those below it; a glob; may be repeated\n"                              \
+	"      --unit NAME     a systemd unit; may be repeated\n"                                                   \
+	"      --container ID  a container, by the beginning of its id; or KEY=VALUE, a label that\n"               \
+	"                      docker or podman is asked for; may be repeated\n"                                    \
+	"      --replay FILE   recorded events (NDJSON; - is standard input); needs no privileges\n"                \
+	"\n"                                                                                                        \
+	"How:\n"                                                                                                    \
+	"      --for TIME      stop after TIME: 30s, 10m, 2h, 7d\n"                                                 \
+	"      --service NAME  a program of that name is a service wherever it is started\n"                        \
+	"      --job NAME      likewise a scheduled job, where CMD starts it: nothing else would tell it from the " \
+	"tests\n"                                                                                                   \
 	"      --change UNIT   what this systemd unit does is a change (chef-client.service)\n"
 
 /* Takes one of the options above. 0, or EXIT_USAGE after having said why. */

@@ -85,6 +85,8 @@ int contexts_init(struct contexts *contexts, const struct sensor_options *option
 		.harness = options->harness,
 		.services = copy_list(options->services, options->service_count),
 		.service_count = options->service_count,
+		.jobs = copy_list(options->jobs, options->job_count),
+		.job_count = options->job_count,
 		.changes = copy_list(options->changes, options->change_count),
 		.change_count = options->change_count,
 		.counts_change = options->counts_change,
@@ -99,7 +101,7 @@ int contexts_init(struct contexts *contexts, const struct sensor_options *option
 		.mount_namespace = contexts->mount_namespace,
 		.user_namespace = own_namespace("/proc/self/ns/user"),
 	};
-	return contexts->services && contexts->changes ? 0 : -ENOMEM;
+	return contexts->services && contexts->jobs && contexts->changes ? 0 : -ENOMEM;
 }
 
 void contexts_free(struct contexts *contexts)
@@ -108,6 +110,7 @@ void contexts_free(struct contexts *contexts)
 		context_release(contexts->shared[i]);
 	free(contexts->shared);
 	free_list(contexts->services, contexts->service_count);
+	free_list(contexts->jobs, contexts->job_count);
 	free_list(contexts->changes, contexts->change_count);
 	logins_free(&contexts->logins);
 	*contexts = (struct contexts) { 0 };
@@ -885,23 +888,27 @@ bool contexts_fits(const char *name, const char *pattern)
 	return !pattern[strspn(pattern, "*")];
 }
 
-static bool is_service_by_name(const struct contexts *contexts, const char *name)
+static bool is_named(const char *name, char *const *patterns, size_t count)
 {
-	for (size_t i = 0; i < contexts->service_count; i++) {
-		if (contexts_fits(name, contexts->services[i]))
+	for (size_t i = 0; i < count; i++) {
+		if (contexts_fits(name, patterns[i]))
 			return true;
 	}
 	return false;
 }
 
-static struct context_node *choose_named_service(const struct situation *situation)
+static struct context_node *choose_named(const struct situation *situation)
 {
+	const struct contexts *contexts = situation->contexts;
 	const struct image *image = situation->process->image;
 
 	if (!is_loose(current_kind(situation)) || image->is_wrapper || is_start_script(image))
 		return NULL;
-	if (is_service_by_name(situation->contexts, own_name(situation)))
+	if (is_named(own_name(situation), contexts->services, contexts->service_count))
 		return shared(situation, CONTEXT_SERVICE, own_name(situation));
+	if (current_kind(situation) == CONTEXT_HARNESS &&
+	    is_named(own_name(situation), contexts->jobs, contexts->job_count))
+		return fresh(situation, CONTEXT_JOB, own_name(situation));
 	if (is_roots(situation) && runs(image, known_services, COUNT(known_services)))
 		return shared(situation, CONTEXT_SERVICE, program_executable(&image->program));
 	return NULL;
@@ -988,8 +995,8 @@ void contexts_assign(struct contexts *contexts, struct process *process, const s
 {
 	/* In order of how much is known: what was declared, what the system says, what the ancestry shows. */
 	static struct context_node *(*const choices[])(const struct situation *situation) = {
-		choose_change, choose_harness, choose_session,         choose_own_root,      choose_container,
-		choose_unit,   choose_job,     choose_started_service, choose_named_service, choose_default,
+		choose_change, choose_harness, choose_session,         choose_own_root, choose_container,
+		choose_unit,   choose_job,     choose_started_service, choose_named,    choose_default,
 	};
 	struct situation situation;
 	struct context_node *node = NULL;

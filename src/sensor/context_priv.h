@@ -24,6 +24,8 @@ struct contexts {
 	struct users *users; /* borrowed */
 	char **services;     /* owned: names of programs that are services wherever they start */
 	size_t service_count;
+	char **jobs; /* owned: names of programs that are jobs where a harness starts them */
+	size_t job_count;
 	char **changes; /* owned: units that are changes */
 	size_t change_count;
 	bool (*counts_change)(void *owner, const char *id); /* NULL: each declared one does */

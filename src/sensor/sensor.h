@@ -51,6 +51,9 @@ struct sensor_options {
 	/* Programs (program_name; "*" is any text) that are services wherever a harness or the boot starts them. */
 	const char *const *services;
 	size_t service_count;
+	/* Programs that are jobs wherever a harness starts them: nothing there tells one from the rest of the tests. */
+	const char *const *jobs;
+	size_t job_count;
 	/* Names of units (chef-client.service) that are changes. Added to the built-in ones. */
 	const char *const *changes;
 	size_t change_count;

@@ -625,6 +625,36 @@ static void what_a_command_starts_is_the_harness_until_it_is_a_service(void **st
 	end(&world);
 }
 
+static void what_is_named_a_job_is_one_each_time_that_the_command_starts_it(void **state)
+{
+	static char name[] = "report.*";
+	static char *names[] = { name, NULL };
+	struct act report = { .exe = "/usr/bin/python3.11", .script = "/builds/web/report.py" };
+	struct process *outside, *command, *first, *second;
+	struct world world;
+	char **owned;
+
+	(void)state;
+	begin(&world, true);
+	owned = world.contexts.jobs;
+	world.contexts.jobs = names;
+	world.contexts.job_count = 1;
+	outside = start(&world, sshd(&world),
+			(struct act) { .exe = "/usr/bin/bash", .arguments = "-bash", .session = 5 });
+	command = start(&world, outside, (struct act) { .exe = "/usr/bin/make", .from_outside = true });
+	first = start(&world, command, report);
+	second = start(&world, command, report);
+	assert_context(first, CONTEXT_JOB, "report.py", "");
+	assert_context(second, CONTEXT_JOB, "report.py", "");
+	assert_ptr_not_equal(first->context, second->context);
+	assert_context(start(&world, first, (struct act) { .exe = "/usr/bin/gzip" }), CONTEXT_JOB, "report.py", "");
+	/* a person's is no job */
+	assert_context(start(&world, outside, report), CONTEXT_SESSION, "root", "");
+	world.contexts.jobs = owned;
+	world.contexts.job_count = 0;
+	end(&world);
+}
+
 /* ---- what somebody without privileges might try ---- */
 
 /* A service that root has started, and that has become somebody's. */
@@ -1230,6 +1260,7 @@ int main(void)
 		cmocka_unit_test(a_unit_without_a_file_is_a_job_by_its_program),
 		cmocka_unit_test(who_listens_in_nobodys_charge_is_a_service),
 		cmocka_unit_test(what_a_command_starts_is_the_harness_until_it_is_a_service),
+		cmocka_unit_test(what_is_named_a_job_is_one_each_time_that_the_command_starts_it),
 		cmocka_unit_test(an_audit_session_that_a_service_gave_itself_is_no_login),
 		cmocka_unit_test(who_takes_logins_is_told_by_the_executable_and_is_roots),
 		cmocka_unit_test(a_shell_that_sshd_starts_for_a_person_is_a_login),
