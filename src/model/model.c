@@ -88,6 +88,12 @@ struct model *model_new(void)
 	return model;
 }
 
+static void free_line(struct line *line)
+{
+	seen_free(line->entry.seen);
+	free(line);
+}
+
 void model_free(struct model *model)
 {
 	struct scope *scope;
@@ -96,7 +102,7 @@ void model_free(struct model *model)
 	if (!model)
 		return;
 	for (size_t i = 0; i < model->count; i++)
-		free(model->order[i]);
+		free_line(model->order[i]);
 	while ((scope = table_next(&model->scopes, &cursor)))
 		free(scope);
 	table_free(&model->scopes);
@@ -277,11 +283,24 @@ int model_add(struct model *model, const struct behaviour *behaviour, struct mod
 	return added;
 }
 
+/* What was seen of `from` was seen of `into`. */
+static int bring_seen(struct model_entry *into, const struct model_entry *from)
+{
+	if (!from->seen)
+		return 0;
+	if (!into->seen)
+		into->seen = seen_new();
+	return into->seen ? seen_merge(into->seen, from->seen) : -ENOMEM;
+}
+
 int model_merge(struct model *into, const struct model *from)
 {
 	for (size_t i = 0; i < from->count; i++) {
-		int status = model_add(into, &from->order[i]->entry.behaviour, NULL);
+		struct model_entry *entry;
+		int status = model_add(into, &from->order[i]->entry.behaviour, &entry);
 
+		if (status >= 0)
+			status = bring_seen(entry, &from->order[i]->entry);
 		if (status < 0)
 			return status;
 	}
@@ -377,7 +396,7 @@ static int add_folded(struct model *model, const struct fold_path *paths, size_t
 		if (strcmp(paths[i].text, behaviour.object) == 0)
 			continue;
 		behaviour.object = paths[i].text;
-		if (model_add(model, &behaviour, &entry) < 0)
+		if (model_add(model, &behaviour, &entry) < 0 || bring_seen(entry, &line->entry) < 0)
 			return -ENOMEM;
 		entry->count += line->entry.count;
 		line->entry.count = 0;
@@ -431,7 +450,7 @@ static void remove_folded(struct model *model)
 		(void)table_remove(&model->lines, line_hash(scope_hash(key.behaviour), key.behaviour), &key);
 		line->scope->lines[BEHAVIOUR_WRITE]--;
 		model->writes--;
-		free(line);
+		free_line(line);
 	}
 	model->count = kept;
 }

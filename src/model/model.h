@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "model/behaviour.h"
+#include "model/seen.h"
 
 struct model;
 
@@ -18,6 +19,7 @@ struct model;
 struct model_entry {
 	struct behaviour behaviour; /* strings owned by the model */
 	uint64_t count;             /* observations since it was loaded or made; not part of the text */
+	struct seen *seen;          /* owned by the model; NULL where nothing is known; not part of the text */
 };
 
 struct model *model_new(void);
@@ -57,11 +59,14 @@ bool model_judges(const struct model *model, const struct behaviour *behaviour);
 /*
  * Folds the written paths of each program that are too many in one directory, and forgets what others cover. What
  * comes of it depends on the set alone: folding parts of it before, or twice, changes nothing. Entries of `write`
- * before it are no longer good; the counts of what was folded are added up. 0, or -ENOMEM: nothing is lost then.
+ * before it are no longer good; what was seen of those that were folded, and their counts, are brought together. 0, or -ENOMEM: nothing is lost then.
  */
 int model_fold(struct model *model);
 
-/* Adds all lines of `from`; counts stay as they are. 0 or -ENOMEM. */
+/*
+ * Adds all lines of `from`, and what was seen of them; counts stay as they are (statistics_merge() knows whether both
+ * counted the same). 0 or -ENOMEM.
+ */
 int model_merge(struct model *into, const struct model *from);
 
 size_t model_size(const struct model *model); /* in lines */
