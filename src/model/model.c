@@ -345,6 +345,40 @@ int model_each_context(struct model *model, int (*visit)(void *owner, const stru
 	return status;
 }
 
+/* The first line that is not before `behaviour`, in a sorted model. */
+static size_t lower_bound(const struct model *model, const struct behaviour *behaviour)
+{
+	size_t from = 0, to = model->count;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (behaviour_compare(&model->order[middle]->entry.behaviour, behaviour) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+int model_each_in(struct model *model, const struct behaviour *context,
+		  int (*visit)(void *owner, struct model_entry *entry), void *owner)
+{
+	const struct scope *scope = table_find(&model->scopes, scope_hash(context), context);
+	struct behaviour first = { .program = "", .object = "" };
+	int status = 0;
+
+	if (!scope)
+		return 0;
+	first.context_kind = context->context_kind;
+	first.context_name = context->context_name;
+	first.in_container = context->in_container;
+	sort(model);
+	for (size_t i = lower_bound(model, &first); i < model->count && !status && model->order[i]->scope == scope; i++)
+		status = visit(owner, &model->order[i]->entry);
+	return status;
+}
+
 /* ---- folding ---- */
 
 /* One that folding looks at: a path, without a star that crosses directories. */

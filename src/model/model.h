@@ -80,6 +80,10 @@ int model_each(struct model *model, int (*visit)(void *owner, struct model_entry
 /* Calls `visit` for each distinct context, in canonical order. `sample` is one of its behaviours. */
 int model_each_context(struct model *model, int (*visit)(void *owner, const struct behaviour *sample), void *owner);
 
+/* Calls `visit` for each of one context, likewise; `context` is any behaviour of it. */
+int model_each_in(struct model *model, const struct behaviour *context,
+		  int (*visit)(void *owner, struct model_entry *entry), void *owner);
+
 /* Appends the canonical text: the same set always gives the same bytes. 0, or -ENOMEM if `out` could not hold it. */
 int model_print(struct model *model, struct buffer *out);
 
