@@ -148,8 +148,13 @@ struct tty_struct {
 	int index;
 };
 
+struct sched_entity {
+	__u64 sum_exec_runtime;
+};
+
 struct signal_struct {
 	atomic_t live;
+	unsigned long long sum_sched_runtime; /* of threads that are gone */
 	int group_exit_code;
 	unsigned int flags;
 	struct tty_struct *tty;
@@ -178,6 +183,7 @@ struct task_struct {
 	unsigned int flags;
 	int pid, tgid;
 	int exit_code;
+	struct sched_entity se;
 	__u64 start_boottime;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;

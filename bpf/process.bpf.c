@@ -142,6 +142,15 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+/* Of the threads that are gone, of the last one, and of the first one, which stays to the end. */
+static __always_inline __u64 cpu_time(const struct task_struct *task)
+{
+	const struct task_struct *leader = task->group_leader;
+	__u64 sum = task->signal->sum_sched_runtime + task->se.sum_exec_runtime;
+
+	return task->pid == task->tgid ? sum : sum + leader->se.sum_exec_runtime;
+}
+
 /* Fires for each thread; the process ends with the last. Two that end at once both see it: the map decides. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
@@ -163,6 +172,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	header_fill(&record->header, SOMBRERO_EXIT, sizeof(*record), task);
 	record->status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->exit_code;
 	record->padding = 0;
+	record->cpu_ns = cpu_time(task);
 	bpf_ringbuf_submit(record, wakeup());
 	return 0;
 }

@@ -111,6 +111,7 @@ struct sombrero_exit {
 	struct sombrero_header header;
 	__u32 status; /* as wait(2) gives it: low 7 bits the signal, bits 8 to 15 the code */
 	__u32 padding;
+	__u64 cpu_ns; /* CPU time of all its threads, as far as the scheduler has written it down: up to a tick may lack */
 };
 
 struct sombrero_credentials_record {
@@ -145,7 +146,7 @@ _Static_assert(sizeof(struct sombrero_header) == 32, "ABI");
 _Static_assert(sizeof(struct sombrero_credentials) == 40, "ABI");
 _Static_assert(sizeof(struct sombrero_exec) == 160, "ABI");
 _Static_assert(sizeof(struct sombrero_fork) == 72, "ABI");
-_Static_assert(sizeof(struct sombrero_exit) == 40, "ABI");
+_Static_assert(sizeof(struct sombrero_exit) == 48, "ABI");
 _Static_assert(sizeof(struct sombrero_credentials_record) == 120, "ABI");
 _Static_assert(sizeof(struct sombrero_net) == 88, "ABI");
 

@@ -31,6 +31,7 @@ enum event_kind {
 	EVENT_LOGOUT,       /* … ended: its last process is gone */
 	EVENT_LOGIN_FAILED, /* somebody tried */
 	EVENT_LOSS,         /* something was missed: `loss_reason`, `loss_count` */
+	EVENT_USAGE,        /* what a service or job used since the last such event of it */
 	EVENT_KIND_COUNT,
 };
 
@@ -168,6 +169,11 @@ struct event {
 
 	/* exit */
 	uint32_t exit_code, exit_signal;
+
+	/* usage, of all processes of the context; the actor is the one that used most CPU. `processes` is how many there are */
+	uint64_t processes_most;  /* at a time */
+	uint64_t processes_begun; /* how many began */
+	uint64_t cpu_ms;          /* CPU time, that of processes which have ended included */
 
 	/* loss */
 	const char *loss_reason;

@@ -363,6 +363,11 @@ static void add_detail(struct buffer *out, const struct event *event, const stru
 		buffer_text(out, " -> ");
 		explain_text(out, event->path);
 		break;
+	case EVENT_USAGE:
+		buffer_printf(out,
+			      "%" PRIu64 " processes (at most %" PRIu64 ", %" PRIu64 " begun), %" PRIu64 " ms of CPU",
+			      event->processes, event->processes_most, event->processes_begun, event->cpu_ms);
+		break;
 	case EVENT_CREATE:
 	case EVENT_WRITE:
 	case EVENT_REMOVE:

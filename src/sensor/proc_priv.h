@@ -39,6 +39,9 @@ uint64_t proc_start_slack_ns(void);
 /* Is there a process of that pid, as /proc counts, that began at `start_ns`, to the clock tick? */
 bool proc_exists(uint32_t pid, uint64_t start_ns);
 
+/* The CPU time of all its threads so far, in clock ticks' precision. 0, or -ESRCH as proc_read(). */
+int proc_cpu(uint32_t pid, uint64_t start_ns, uint64_t *out);
+
 /* Arguments, directory, and path as called, of a process that runs `exe`. What can't be read is empty. */
 void proc_read_image(uint32_t pid, const char *exe, struct proc_facts *facts);
 

@@ -181,6 +181,8 @@ static void mark_dead(struct process_table *table, struct process *process)
 	process->dead = true;
 	table->living--;
 	table->dead++;
+	if (process->context)
+		process->context->usage.living--;
 	if (process->is_context_root && process->context)
 		process->context->roots--;
 	if (process->is_login_root)
@@ -257,8 +259,24 @@ void process_set_image(struct process *process, struct image *image)
 	process->image = image;
 }
 
+static void count_context(struct context_node *before, struct context_node *context)
+{
+	if (before == context)
+		return;
+	if (before)
+		before->usage.living--;
+	if (!context)
+		return;
+	context->usage.begun++;
+	context->usage.living++;
+	if (context->usage.living > context->usage.most)
+		context->usage.most = context->usage.living;
+}
+
 void process_set_context(struct process *process, struct context_node *context, bool is_root)
 {
+	if (!process->dead)
+		count_context(process->context, context);
 	if (context)
 		context->references++;
 	if (process->is_context_root && !process->dead)

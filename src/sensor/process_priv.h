@@ -34,6 +34,16 @@ struct image {
 	bool is_wrapper;
 };
 
+/* What the processes of a context use; see usage.c. */
+struct usage {
+	unsigned living;       /* processes, of those that are not in scope too */
+	unsigned most, begun;  /* since it was told last: at a time; in all */
+	uint64_t cpu_ns;       /* since then */
+	unsigned seen;         /* while it is looked at: living processes in scope */
+	struct process *actor; /* … and which of them has used most CPU, and how much */
+	uint64_t actor_ns;
+};
+
 /* A context as it exists on this host; a service's is shared by all its processes. */
 struct context_node {
 	unsigned references;
@@ -45,6 +55,7 @@ struct context_node {
 		*begins; /* counted; the login that who is put here belongs to from now on; NULL: to the one it had */
 	bool scheduler;  /* cron and its like: what it starts are jobs */
 	unsigned roots;  /* living processes that it began with: none left makes orphans of the others */
+	struct usage usage;
 };
 
 struct process {
@@ -65,6 +76,8 @@ struct process {
 	uint32_t tty_major, tty_minor;
 	uint32_t mount_namespace, pid_namespace, net_namespace, user_namespace;
 	unsigned references; /* by children, and by the table */
+	uint64_t cpu_ns;     /* CPU time that was counted as its context's already */
+	bool cpu_known;      /* it was looked at */
 	unsigned doubt;      /* the sensor's count of doubts when it last knew what this runs */
 	bool dead;
 	bool in_table; /* found by its pid; not so once another process has the pid */

@@ -193,6 +193,7 @@ static void on_exit_record(struct sensor *sensor, const struct record *record)
 	event.exit_code = exit->status >> 8 & 0xff;
 	event.exit_signal = exit->status & 0x7f;
 	sensor_emit(sensor, process, &event);
+	usage_exit(sensor, process, exit->cpu_ns, exit->header.time_ns);
 	login = process->login;
 	process_end(&sensor->table, process);
 	login_watch_exit(login, exit->header.time_ns);
@@ -390,6 +391,7 @@ static void tick(struct sensor *sensor)
 	actor_doubt(sensor, now);
 	if (sensor->doubt != sensor->settled_doubt && now >= sensor->settle_ns)
 		settle_doubts(sensor, now);
+	usage_tick(sensor, now);
 	if (++sensor->ticks % LOOK_TICKS)
 		return;
 	(void)kernel_each_socket(sensor->kernel);
@@ -460,6 +462,8 @@ int sensor_open(const struct sensor_options *options, event_sink sink, void *own
 				     &sensor->kernel, error);
 	if (!status)
 		status = snapshot_take(sensor, error);
+	if (!status)
+		usage_begin(sensor, clock_ns(CLOCK_BOOTTIME));
 	if (!status && options->files)
 		status = files_open(sensor, options->files, &sensor->files, error);
 	if (!status && options->files && options->files->written_by) {
@@ -515,6 +519,7 @@ void sensor_close(struct sensor *sensor)
 	files_close(sensor->files);
 	kernel_close(sensor->kernel);
 	snapshot_free(&sensor->snapshot);
+	usage_free(sensor);
 	process_table_free(&sensor->table);
 	contexts_free(&sensor->contexts);
 	users_free(sensor->users);

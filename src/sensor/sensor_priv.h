@@ -38,6 +38,13 @@ struct snapshot {
 	size_t count, capacity;
 };
 
+/* What services and jobs use: usage.c. */
+struct usage_look {
+	struct context_node **node; /* those that were used, while they are looked at; the list is owned */
+	size_t count, capacity;
+	uint64_t since_ns, next_ns; /* the last look, and when the next is due; CLOCK_BOOTTIME */
+};
+
 struct files;
 
 struct sensor {
@@ -72,6 +79,7 @@ struct sensor {
 	uint32_t own_pid_namespace;
 	char tty[32]; /* the name in the event that was last filled in */
 	struct snapshot snapshot;
+	struct usage_look usage;
 };
 
 /* Is what lies in this cgroup watched? */
@@ -128,6 +136,14 @@ void actor_check(struct sensor *sensor, struct process *process, const struct so
 
 /* Ends those that are gone and whose ends nobody tells: strangers to the scope; after a loss, whom snapshot_again() missed. */
 void actor_sweep(struct sensor *sensor, bool after_loss);
+
+/* What is used counts from now on. */
+void usage_begin(struct sensor *sensor, uint64_t now_ns);
+/* Tells what was used, if that is due. */
+void usage_tick(struct sensor *sensor, uint64_t now_ns);
+/* `process` is about to end, and has used so much CPU time in all. */
+void usage_exit(struct sensor *sensor, struct process *process, uint64_t cpu_ns, uint64_t time_ns);
+void usage_free(struct sensor *sensor);
 
 /* Is it this process of ours? */
 bool actor_is_self(const struct sensor *sensor, const struct process *process);

@@ -184,7 +184,8 @@ int state_record(void *to, const struct event *event)
 	bool failed = event->kind == EVENT_LOGIN_FAILED;
 	int status;
 
-	if (event->kind <= 0 || event->kind >= EVENT_KIND_COUNT)
+	/* What a service uses is told each minute, and is no deed of who started it. */
+	if (event->kind <= 0 || event->kind >= EVENT_KIND_COUNT || event->kind == EVENT_USAGE)
 		return 0;
 	status = written_note(state, event);
 	if (!status && !failed && !*event->login && !*change)

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process table: bounded, right about reused pids, and kind to the dead that somebody still needs. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "sensor/proc_priv.h"
 #include "sensor/process_priv.h"
 
 static struct image *new_image(const char *exe)
@@ -228,6 +232,55 @@ static void a_context_knows_how_many_of_its_roots_live(void **state)
 	context_release(node);
 }
 
+static void a_context_counts_its_processes_as_they_come_and_go(void **state)
+{
+	const struct context service = { .kind = CONTEXT_SERVICE, .name = "web", .container = "" };
+	const struct context job = { .kind = CONTEXT_JOB, .name = "report", .container = "" };
+	struct context_node *web = context_new(&service, "", "", ""), *report = context_new(&job, "", "", "");
+	struct process_table table;
+	struct process *root, *child;
+
+	(void)state;
+	process_table_init(&table);
+	root = add(&table, 1, 1, NULL);
+	process_set_context(root, web, true);
+	child = add(&table, 2, 2, root);
+	process_end(&table, add(&table, 3, 3, root));
+	assert_int_equal(web->usage.living, 2);
+	assert_int_equal(web->usage.most, 3);
+	assert_int_equal(web->usage.begun, 3);
+	process_set_context(child, web, false); /* where it is already */
+	assert_int_equal(web->usage.begun, 3);
+	process_set_context(child, report, true);
+	assert_int_equal(web->usage.living, 1);
+	assert_int_equal(report->usage.living, 1);
+	(void)add(&table, 2, 99, NULL); /* its pid is another's now: it has ended */
+	assert_int_equal(report->usage.living, 0);
+	process_table_free(&table);
+	context_release(web);
+	context_release(report);
+}
+
+static void cpu_time_is_that_of_the_process_that_was_asked_for(void **state)
+{
+	struct proc_facts *facts = malloc(sizeof(*facts));
+	uint64_t cpu_ns = 0, more = 0;
+	volatile unsigned spin = 0;
+
+	(void)state;
+	assert_non_null(facts);
+	assert_int_equal(proc_read((uint32_t)getpid(), 0, facts), 0);
+	assert_int_equal(proc_cpu((uint32_t)getpid(), facts->record.header.start_ns, &cpu_ns), 0);
+	assert_int_equal(proc_cpu((uint32_t)getpid(), facts->record.header.start_ns + 1000000000, &more), -ESRCH);
+	while (more <= cpu_ns) {
+		for (int i = 0; i < 1000000; i++)
+			spin++;
+		assert_int_equal(proc_cpu((uint32_t)getpid(), facts->record.header.start_ns, &more), 0);
+	}
+	assert_in_range(more, cpu_ns + 1, (uint64_t)clock() * (1000000000 / CLOCKS_PER_SEC) + 20000000);
+	free(facts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +296,8 @@ int main(void)
 		cmocka_unit_test(a_chain_of_the_dead_is_cut_at_its_old_end),
 		cmocka_unit_test(a_full_table_refuses_and_counts),
 		cmocka_unit_test(a_context_knows_how_many_of_its_roots_live),
+		cmocka_unit_test(a_context_counts_its_processes_as_they_come_and_go),
+		cmocka_unit_test(cpu_time_is_that_of_the_process_that_was_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
