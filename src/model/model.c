@@ -20,7 +20,7 @@ struct line {
 	struct model_entry entry;
 	struct scope *scope;
 	struct line *next; /* the next pattern of the same scope and kind, in the order they were added */
-	bool folded;       /* it goes */
+	bool goes;         /* it is about to be removed */
 	char text[];       /* what the entry's strings are: program and object */
 };
 
@@ -379,6 +379,59 @@ int model_each_in(struct model *model, const struct behaviour *context,
 	return status;
 }
 
+/* ---- removing ---- */
+
+static void unlink_patterns(struct scope *scope, enum behaviour_kind kind)
+{
+	struct line **link = &scope->patterns[kind], *last = NULL;
+
+	while (*link) {
+		if ((*link)->goes) {
+			*link = (*link)->next;
+		} else {
+			last = *link;
+			link = &last->next;
+		}
+	}
+	scope->last_pattern[kind] = last;
+}
+
+/* Those that go. */
+static void remove_lines(struct model *model)
+{
+	size_t cursor = 0, kept = 0;
+	struct scope *scope;
+
+	while ((scope = table_next(&model->scopes, &cursor))) {
+		for (unsigned kind = 0; kind < BEHAVIOUR_KIND_COUNT; kind++)
+			unlink_patterns(scope, kind);
+	}
+	for (size_t i = 0; i < model->count; i++) {
+		struct line *line = model->order[i];
+		struct line_key key = { line->scope, &line->entry.behaviour };
+
+		if (!line->goes) {
+			model->order[kept++] = line;
+			continue;
+		}
+		(void)table_remove(&model->lines, line_hash(scope_hash(key.behaviour), key.behaviour), &key);
+		line->scope->lines[key.behaviour->kind]--;
+		model->writes -= key.behaviour->kind == BEHAVIOUR_WRITE;
+		free_line(line);
+	}
+	model->count = kept;
+}
+
+size_t model_remove(struct model *model, bool (*goes)(void *owner, const struct behaviour *behaviour), void *owner)
+{
+	size_t before = model->count;
+
+	for (size_t i = 0; i < model->count; i++)
+		model->order[i]->goes = goes(owner, &model->order[i]->entry.behaviour);
+	remove_lines(model);
+	return before - model->count;
+}
+
 /* ---- folding ---- */
 
 /* One that folding looks at: a path, without a star that crosses directories. */
@@ -434,7 +487,7 @@ static int add_folded(struct model *model, const struct fold_path *paths, size_t
 			return -ENOMEM;
 		entry->count += line->entry.count;
 		line->entry.count = 0;
-		line->folded = true;
+		line->goes = true;
 	}
 	return 0;
 }
@@ -447,46 +500,8 @@ static void forget_nothings(struct model *model)
 
 		if (line->entry.behaviour.kind == BEHAVIOUR_WRITE && line->scope->lines[BEHAVIOUR_WRITE] > 1 &&
 		    strcmp(line->entry.behaviour.object, BEHAVIOUR_WRITE_NOTHING) == 0)
-			line->folded = true;
+			line->goes = true;
 	}
-}
-
-static void unlink_folded_patterns(struct scope *scope)
-{
-	struct line **link = &scope->patterns[BEHAVIOUR_WRITE], *last = NULL;
-
-	while (*link) {
-		if ((*link)->folded) {
-			*link = (*link)->next;
-		} else {
-			last = *link;
-			link = &last->next;
-		}
-	}
-	scope->last_pattern[BEHAVIOUR_WRITE] = last;
-}
-
-static void remove_folded(struct model *model)
-{
-	size_t cursor = 0, kept = 0;
-	struct scope *scope;
-
-	while ((scope = table_next(&model->scopes, &cursor)))
-		unlink_folded_patterns(scope);
-	for (size_t i = 0; i < model->count; i++) {
-		struct line *line = model->order[i];
-		struct line_key key = { line->scope, &line->entry.behaviour };
-
-		if (!line->folded) {
-			model->order[kept++] = line;
-			continue;
-		}
-		(void)table_remove(&model->lines, line_hash(scope_hash(key.behaviour), key.behaviour), &key);
-		line->scope->lines[BEHAVIOUR_WRITE]--;
-		model->writes--;
-		free_line(line);
-	}
-	model->count = kept;
 }
 
 int model_fold(struct model *model)
@@ -512,7 +527,7 @@ int model_fold(struct model *model)
 	if (!status)
 		forget_nothings(model);
 	/* What failed half way has its lines as they were, and some that cover them. */
-	remove_folded(model);
+	remove_lines(model);
 	return status;
 }
 

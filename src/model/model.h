@@ -69,6 +69,9 @@ int model_fold(struct model *model);
  */
 int model_merge(struct model *into, const struct model *from);
 
+/* Takes out each line of which `goes` says so; their entries are no longer good. How many they were. */
+size_t model_remove(struct model *model, bool (*goes)(void *owner, const struct behaviour *behaviour), void *owner);
+
 size_t model_size(const struct model *model); /* in lines */
 
 /*
