@@ -114,6 +114,8 @@ static __always_inline __u32 exec_task(struct exec_scratch *scratch, __u16 type,
 	exec_fixed(record, type, task);
 	if (task->flags & PF_FORKNOEXEC)
 		record->header.flags |= SOMBRERO_EXE_INHERITED;
+	if (task_in_scope(task))
+		record->header.flags |= SOMBRERO_IN_SCOPE;
 	__builtin_memset(record->size, 0, sizeof(record->size));
 	if (file) {
 		exec_file(record, &walk, &scratch->path, file, task);

@@ -66,6 +66,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	record = &scratch->record;
 	exec_fixed(record, SOMBRERO_EXEC, task);
 	record->argc = bprm->argc;
+	record->header.flags |= SOMBRERO_IN_SCOPE;
 	exec_flags(record, bprm);
 
 	exec_file(record, &walk, &scratch->path, bprm->file, task);

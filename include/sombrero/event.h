@@ -48,6 +48,7 @@ struct sombrero_header {
 #define SOMBRERO_PATH_TRUNCATED  0x0040U /* one of the paths lost its beginning or its end */
 #define SOMBRERO_PATH_OUTSIDE    0x0080U /* the executable lies outside the process's root directory */
 #define SOMBRERO_EXE_CHROOT      0x2000U /* the process's root directory is not that of its mount namespace */
+#define SOMBRERO_IN_SCOPE        0x8000U /* task, move and exec: its cgroup is in the sensor's scope */
 #define SOMBRERO_EXE_INHERITED   0x4000U /* task, move: it was forked and has not called execve(2) */
 /* net */
 #define SOMBRERO_NET_IN_NAME   0x0100U /* accept: tgid is the listener, which need not be who reads */

@@ -11,15 +11,6 @@
 /* Doubts are raised no more often than this. */
 #define DOUBT_NS UINT64_C(1000000000)
 
-bool sensor_has(const struct sensor *sensor, const char *cgroup)
-{
-	for (size_t i = 0; i < sensor->scope_count; i++) {
-		if (cgroup_is_below(cgroup, sensor->scope[i]))
-			return true;
-	}
-	return !sensor->scope_count;
-}
-
 static void set_ids(struct process *process, const struct sombrero_exec *record)
 {
 	process->credentials = record->credentials;
@@ -57,7 +48,7 @@ void actor_become(struct sensor *sensor, struct process *process, const struct s
 	set_ids(process, record);
 	process->doubt = sensor->doubt;
 	process_set_image(process, image);
-	process->in_scope = sensor_has(sensor, facts->cgroup);
+	process->in_scope = record->header.flags & SOMBRERO_IN_SCOPE;
 	if (process->in_scope || !process->context)
 		contexts_assign(&sensor->contexts, process, &origin);
 	image_release(caller);
@@ -109,6 +100,16 @@ static struct image_facts proc_image(const struct proc_facts *facts)
 	};
 }
 
+/* As /proc names cgroups, which need not be as the scope was named where there are namespaces of them. */
+static bool has_cgroup(const struct sensor *sensor, const char *cgroup)
+{
+	for (size_t i = 0; i < sensor->scope_count; i++) {
+		if (cgroup_is_below(cgroup, sensor->scope[i]))
+			return true;
+	}
+	return !sensor->scope_count;
+}
+
 /* Asks /proc for a process that no record described. In a pid namespace of our own it can't say who has which pid. */
 static struct process *from_proc(struct sensor *sensor, uint32_t pid, uint64_t start_ns, unsigned depth)
 {
@@ -123,6 +124,8 @@ static struct process *from_proc(struct sensor *sensor, uint32_t pid, uint64_t s
 			parent = actor_known(sensor, facts->record.parent_tgid, 0, depth - 1);
 		process = actor_add(sensor, pid, facts->record.header.start_ns, parent);
 		if (process) {
+			if (has_cgroup(sensor, facts->cgroup))
+				facts->record.header.flags |= SOMBRERO_IN_SCOPE;
 			process->start_slack_ns = start_ns ? 0 : proc_start_slack_ns();
 			actor_become(sensor, process, &facts->record, &image);
 		}
@@ -209,6 +212,7 @@ static void look_again(struct sensor *sensor, struct process *process)
 	if (facts && number && !proc_read(number, start_ns, facts) && facts->exe[0]) {
 		const struct image_facts image = proc_image(facts);
 
+		facts->record.header.flags |= SOMBRERO_IN_SCOPE;
 		actor_check(sensor, process, &facts->record, &image);
 	} else {
 		sensor->losses[LOSS_DOUBT]++;

@@ -313,7 +313,7 @@ static void on_move(struct sensor *sensor, const struct record *record)
 
 	if (!process)
 		return;
-	process->in_scope = sensor_has(sensor, cgroup);
+	process->in_scope = record->header->flags & SOMBRERO_IN_SCOPE;
 	if (!process->image || !strcmp(process->image->cgroup, cgroup))
 		return;
 	moved = image_moved(process->image, cgroup);

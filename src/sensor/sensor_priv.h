@@ -82,9 +82,6 @@ struct sensor {
 	struct usage_look usage;
 };
 
-/* Is what lies in this cgroup watched? */
-bool sensor_has(const struct sensor *sensor, const char *cgroup);
-
 /* Fills in an event of that kind with all about its actor; its strings are good until the next is filled in. */
 void sensor_describe(struct sensor *sensor, struct process *process, enum event_kind kind, uint64_t time_ns,
 		     struct event *event);

@@ -115,10 +115,8 @@ static void find_home_namespace(struct sensor *sensor)
 		return;
 	for (size_t i = 0; i < snapshot->count; i++) {
 		const struct sombrero_exec *task = snapshot->task[i];
-		struct record record;
 
-		if (record_check(task, task->header.length, &record) < 0 ||
-		    !sensor_has(sensor, record.string[SOMBRERO_STRING_CGROUP]))
+		if (!(task->header.flags & SOMBRERO_IN_SCOPE))
 			continue;
 		if (!first || task->header.start_ns < first->header.start_ns)
 			first = task;
