@@ -53,7 +53,7 @@ struct behaviours {
 };
 
 /*
- * What `event` is as behaviours: none for exit, loss, context, what was only found (EVENT_FLAG_FOUND: nobody saw who
+ * What `event` is as behaviours: none for exit, loss, context, usage, what was only found (EVENT_FLAG_FOUND: nobody saw who
  * did it), and for contexts that are never modelled (session, change, harness, unknown). A rename is two. Strings point into `out`. Whatever the event's strings hold, what comes out is good for
  * model_add(): text that is too long is cut, bytes that a model's text can't hold are escaped, and a `*` that a
  * program put into its name is escaped too, so that a learned name is never a pattern. Allocates nothing.

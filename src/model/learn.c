@@ -2,6 +2,7 @@
 #include "model/learn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,9 @@ struct learner {
 	bool watches_files;
 	size_t fold_at; /* lines */
 	struct table loose;
+	char host[256];     /* of the event that is learned, */
+	uint64_t host_hash; /* … as rates know it, */
+	uint64_t minute;    /* … and when it was */
 	struct learner_tally tally;
 	struct behaviours behaviours; /* large: not for the stack */
 };
@@ -309,6 +313,36 @@ static int file_as(struct learner *learner, const struct loose *loose, const str
 	return status;
 }
 
+/* Events of a host come after each other most often. */
+static void note_time(struct learner *learner, const struct event *event)
+{
+	learner->minute = event->time_ns / UINT64_C(60000000000);
+	if (learner->host_hash && strncmp(learner->host, event->host, sizeof(learner->host) - 1) == 0)
+		return;
+	(void)snprintf(learner->host, sizeof(learner->host), "%s", event->host);
+	learner->host_hash = hash_text(learner->host) | 1;
+}
+
+static int note_rate(const struct learner *learner, struct model_entry *entry)
+{
+	if (!entry->rate)
+		entry->rate = rate_new();
+	return entry->rate ? rate_note(entry->rate, learner->host_hash, learner->minute) : -ENOMEM;
+}
+
+/* What a service or job used is no behaviour. */
+static int note_usage(struct learner *learner, const struct event *event)
+{
+	char name[BEHAVIOUR_NAME_MAX];
+	struct behaviour context;
+	struct usual *usual;
+
+	if (!behaviour_of_context(&event->context, name, &context))
+		return 0;
+	usual = model_usual(learner->model, &context);
+	return usual ? usual_note(usual, event->processes_most, event->processes_begun, event->cpu_ms) : -ENOMEM;
+}
+
 static int learn_behaviour(struct learner *learner, const struct behaviour *behaviour)
 {
 	struct model_entry *entry = NULL;
@@ -317,7 +351,9 @@ static int learn_behaviour(struct learner *learner, const struct behaviour *beha
 	if (status < 0)
 		return status;
 	entry->count++;
-	status = note_context(learner, behaviour);
+	status = note_rate(learner, entry);
+	if (!status)
+		status = note_context(learner, behaviour);
 	if (!status && model_size(learner->model) > learner->fold_at)
 		status = fold(learner);
 	return status;
@@ -352,6 +388,9 @@ int learner_event(void *to, const struct event *event)
 	learner->tally.events++;
 	learner->tally.by_context[event->context.kind]++;
 	learner->watches_files = learner->watches_files || event_is_file(event);
+	note_time(learner, event);
+	if (event->kind == EVENT_USAGE)
+		return note_usage(learner, event);
 	if (event->kind == EVENT_CONTEXT)
 		return settle(learner, event);
 	if (event->kind == EVENT_EXIT)
@@ -402,6 +441,8 @@ int learner_finish(struct learner *learner)
 	}
 	if (!status && learner->watches_files)
 		status = model_each_context(learner->seen, add_nothing, learner);
+	if (!status)
+		status = model_finish_rates(learner->model);
 	return status ? status : model_fold(learner->model);
 }
 

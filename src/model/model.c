@@ -27,6 +27,7 @@ struct line {
 /* A context that the model has lines for. */
 struct scope {
 	struct behaviour sample; /* only its context counts */
+	struct usual usual;
 	size_t lines[BEHAVIOUR_KIND_COUNT];
 	struct line *patterns[BEHAVIOUR_KIND_COUNT], *last_pattern[BEHAVIOUR_KIND_COUNT];
 	char name[];
@@ -91,6 +92,7 @@ struct model *model_new(void)
 static void free_line(struct line *line)
 {
 	seen_free(line->entry.seen);
+	rate_free(line->entry.rate);
 	free(line);
 }
 
@@ -103,8 +105,10 @@ void model_free(struct model *model)
 		return;
 	for (size_t i = 0; i < model->count; i++)
 		free_line(model->order[i]);
-	while ((scope = table_next(&model->scopes, &cursor)))
+	while ((scope = table_next(&model->scopes, &cursor))) {
+		usual_free(&scope->usual);
 		free(scope);
+	}
 	table_free(&model->scopes);
 	table_free(&model->lines);
 	free(model->order);
@@ -305,6 +309,64 @@ int model_merge(struct model *into, const struct model *from)
 			return status;
 	}
 	return 0;
+}
+
+/* ---- what is usual ---- */
+
+struct usual *model_usual(struct model *model, const struct behaviour *context)
+{
+	struct scope *scope = table_find(&model->scopes, scope_hash(context), context);
+
+	if (!scope)
+		scope = add_scope(model, context);
+	return scope ? &scope->usual : NULL;
+}
+
+const struct usual *model_find_usual(const struct model *model, const struct behaviour *context)
+{
+	const struct scope *scope = table_find(&model->scopes, scope_hash(context), context);
+
+	return scope ? &scope->usual : NULL;
+}
+
+static int join_rate(struct model_entry *into, const struct model_entry *from, sketch_join *how)
+{
+	if (!into || !from->rate)
+		return 0;
+	if (!into->rate)
+		into->rate = rate_new();
+	return into->rate ? how(&into->rate->usual, &from->rate->usual) : -ENOMEM;
+}
+
+int model_join_rates(struct model *into, const struct model *from, sketch_join *how)
+{
+	const struct scope *scope;
+	size_t cursor = 0;
+	int status = 0;
+
+	while (!status && (scope = table_next(&from->scopes, &cursor))) {
+		struct usual *usual = model_usual(into, &scope->sample);
+
+		status = usual ? usual_merge(usual, &scope->usual, how) : -ENOMEM;
+	}
+	for (size_t i = 0; i < from->count && !status; i++) {
+		const struct model_entry *entry = &from->order[i]->entry;
+
+		status = join_rate(model_find(into, &entry->behaviour), entry, how);
+	}
+	return status;
+}
+
+int model_finish_rates(struct model *model)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < model->count && !status; i++) {
+		struct rate *rate = model->order[i]->entry.rate;
+
+		status = rate ? rate_finish(rate) : 0;
+	}
+	return status;
 }
 
 /* ---- walking ---- */

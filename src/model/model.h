@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "model/behaviour.h"
+#include "model/rate.h"
 #include "model/seen.h"
 
 struct model;
@@ -20,6 +21,7 @@ struct model_entry {
 	struct behaviour behaviour; /* strings owned by the model */
 	uint64_t count;             /* observations since it was loaded or made; not part of the text */
 	struct seen *seen;          /* owned by the model; NULL where nothing is known; not part of the text */
+	struct rate *rate;          /* likewise; also NULL for a line with a pattern, which many behaviours may share */
 };
 
 struct model *model_new(void);
@@ -71,6 +73,19 @@ int model_merge(struct model *into, const struct model *from);
 
 /* Takes out each line of which `goes` says so; their entries are no longer good. How many they were. */
 size_t model_remove(struct model *model, bool (*goes)(void *owner, const struct behaviour *behaviour), void *owner);
+
+/*
+ * What a context usually uses; made where it is missing (NULL when out of memory), or only found. `context` is any behaviour of it.
+ * Owned by the model; not part of the text.
+ */
+struct usual *model_usual(struct model *model, const struct behaviour *context);
+const struct usual *model_find_usual(const struct model *model, const struct behaviour *context);
+
+/* Brings the rates and what is usual of `from` to the same lines and contexts of `into`, if they are there. 0 or -ENOMEM. */
+int model_join_rates(struct model *into, const struct model *from, sketch_join *how);
+
+/* All minutes that are counted are complete. 0 or -ENOMEM. */
+int model_finish_rates(struct model *model);
 
 size_t model_size(const struct model *model); /* in lines */
 

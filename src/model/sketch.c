@@ -99,15 +99,20 @@ int sketch_add(struct sketch *sketch, uint64_t value)
 	return 0;
 }
 
-int sketch_merge(struct sketch *into, const struct sketch *from)
+static uint32_t larger(uint32_t one, uint32_t other)
+{
+	return one > other ? one : other;
+}
+
+static int join(struct sketch *into, const struct sketch *from, uint32_t (*both)(uint32_t one, uint32_t other))
 {
 	uint32_t one = 0, other = 0, size = 0, capacity = into->size + from->size;
-	struct sketch_bucket *merged;
+	struct sketch_bucket *joined;
 
 	if (!from->size)
 		return 0;
-	merged = calloc(capacity, sizeof(*merged));
-	if (!merged)
+	joined = calloc(capacity, sizeof(*joined));
+	if (!joined)
 		return -ENOMEM;
 	while (one < into->size || other < from->size) {
 		const struct sketch_bucket *left = one < into->size ? &into->bucket[one] : NULL;
@@ -115,14 +120,24 @@ int sketch_merge(struct sketch *into, const struct sketch *from)
 		bool has_left = left && (!right || left->index <= right->index);
 		bool has_right = right && (!left || right->index <= left->index);
 
-		merged[size].index = has_left ? left->index : right->index;
-		merged[size++].count = sum(has_left ? left->count : 0, has_right ? right->count : 0);
+		joined[size].index = has_left ? left->index : right->index;
+		joined[size++].count = both(has_left ? left->count : 0, has_right ? right->count : 0);
 		one += has_left;
 		other += has_right;
 	}
 	free(into->bucket);
-	*into = (struct sketch) { merged, size, capacity };
+	*into = (struct sketch) { joined, size, capacity };
 	return 0;
+}
+
+int sketch_merge(struct sketch *into, const struct sketch *from)
+{
+	return join(into, from, sum);
+}
+
+int sketch_cover(struct sketch *into, const struct sketch *from)
+{
+	return join(into, from, larger);
 }
 
 uint64_t sketch_count(const struct sketch *sketch)

@@ -37,7 +37,13 @@ void sketch_free(struct sketch *sketch);
 
 /* 0 or -ENOMEM: nothing is changed then. */
 int sketch_add(struct sketch *sketch, uint64_t value);
+
+/* A way to bring `from` into `into`: one of the two below. */
+typedef int sketch_join(struct sketch *into, const struct sketch *from);
+/* Of different values: counts are added up. */
 int sketch_merge(struct sketch *into, const struct sketch *from);
+/* Of what may be the same values in part: each bucket has the larger count of both. Idempotent, too. */
+int sketch_cover(struct sketch *into, const struct sketch *from);
 
 /* How many values it has seen. */
 uint64_t sketch_count(const struct sketch *sketch);

@@ -174,6 +174,21 @@ static void to_merge_is_exact_in_any_order(void **state)
 	}
 }
 
+static void what_may_be_the_same_counts_once(void **state)
+{
+	struct sketch one, other;
+
+	(void)state;
+	assert_int_equal(sketch_parse("1:5,2:9,70:1", 12, &one), 0);
+	assert_int_equal(sketch_parse("2:3,9:4,70:2", 12, &other), 0);
+	assert_int_equal(sketch_cover(&one, &other), 0);
+	assert_text(&one, "1:5,2:9,9:4,70:2");
+	assert_int_equal(sketch_cover(&one, &other), 0);
+	assert_text(&one, "1:5,2:9,9:4,70:2");
+	sketch_free(&one);
+	sketch_free(&other);
+}
+
 static void counts_stay_at_their_largest(void **state)
 {
 	struct sketch sketch, other;
@@ -276,6 +291,7 @@ int main(void)
 		cmocka_unit_test(what_is_too_large_counts_as_the_largest),
 		cmocka_unit_test(each_value_is_in_one_bucket_and_buckets_follow_each_other),
 		cmocka_unit_test(to_merge_is_exact_in_any_order),
+		cmocka_unit_test(what_may_be_the_same_counts_once),
 		cmocka_unit_test(counts_stay_at_their_largest),
 		cmocka_unit_test(its_text_is_read_back_as_it_was),
 		cmocka_unit_test(any_other_text_is_refused),
