@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &command_model_show };
+static const struct command *const commands[] = { &command_model_show, &command_model_suggest, &command_model_test };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -14,6 +14,8 @@ static const char usage[] = "Usage: sombrero model COMMAND [OPTION…]\n"
 			    "Works on models as files: they can be read, compared, merged and decided on.\n"
 			    "\n"
 			    "  show     print models as one, in the form that sombrero writes\n"
+			    "  suggest  print a firewall, or what confines a systemd unit, by a model\n"
+			    "  test     compare recorded events with models: what deviates, what was never used\n"
 			    "\n"
 			    "Exit status: 0 done, 1 failure, 2 usage or input; more in the help of each.\n"
 			    "\n"
@@ -27,6 +29,21 @@ int model_argument(const char *path, struct model **out)
 	if (status < 0)
 		say("%s", error.text);
 	return status < 0 ? EXIT_USAGE : 0;
+}
+
+int model_network(const struct command *command, struct networks *networks, const char *argument)
+{
+	const char *equals = strchr(argument, '=');
+	char name[NETWORK_NAME_MAX + 1];
+	struct error error = { "" };
+
+	if (!equals || equals == argument || (size_t)(equals - argument) >= sizeof(name))
+		return usage_error(command, "--network wants NAME=ADDRESSES, not '%s'", argument);
+	memcpy(name, argument, (size_t)(equals - argument));
+	name[equals - argument] = '\0';
+	if (networks_add(networks, name, equals + 1, &error) < 0)
+		return usage_error(command, "%s", error.text);
+	return 0;
 }
 
 int model_output(struct buffer *out)

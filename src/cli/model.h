@@ -5,11 +5,15 @@
 
 #include "cli/command.h"
 #include "model/model.h"
+#include "model/network.h"
 
-extern const struct command command_model_show;
+extern const struct command command_model_show, command_model_suggest, command_model_test;
 
 /* Loads a model. 0, or an exit status after having said what is wrong. */
 int model_argument(const char *path, struct model **out);
+
+/* NAME=ADDRESSES, a network that a user names. 0, or EXIT_USAGE after having said what is wrong. */
+int model_network(const struct command *command, struct networks *networks, const char *argument);
 
 /* Prints to standard output, and frees the buffer. EXIT_CLEAN, or EXIT_FAILED after having said why. */
 int model_output(struct buffer *out);

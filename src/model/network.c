@@ -202,6 +202,134 @@ const char *networks_name(const struct networks *networks, int family, const uin
 	return name;
 }
 
+/* ---- what a name stands for ---- */
+
+/* The part around an address in which all have the same name: where a trie ends. */
+struct region {
+	const char *name;
+	struct network_range range;
+};
+
+static void set_bits(uint8_t *address, unsigned from, unsigned bits)
+{
+	for (unsigned i = from; i < bits; i++)
+		address[i / 8] |= (uint8_t)(1U << (7 - i % 8));
+}
+
+static bool is_first(const uint8_t *address, unsigned from, unsigned bits)
+{
+	for (unsigned i = from; i < bits; i++) {
+		if (bit_of(address, i))
+			return false;
+	}
+	return true;
+}
+
+/* The region that begins at `first`. */
+static struct region region_at(const struct networks *networks, int family, const uint8_t first[16])
+{
+	const struct node *node = &networks->nodes[family == AF_INET6 ? ROOT_6 : ROOT_4];
+	unsigned depth = 0, bits = family == AF_INET6 ? 128 : 32;
+	struct region region = { .name = node->name, .range = { .family = family } };
+
+	while (depth < bits && (node->child[0] || node->child[1])) {
+		uint32_t child = node->child[bit_of(first, depth)];
+
+		depth++;
+		if (!child)
+			break;
+		node = &networks->nodes[child];
+		region.name = node->name ? node->name : region.name;
+	}
+	memcpy(region.range.first, first, 16);
+	memcpy(region.range.last, first, 16);
+	set_bits(region.range.last, depth, bits);
+	return region;
+}
+
+/* The next address; false after the last. */
+static bool step(uint8_t address[16], int family)
+{
+	unsigned size = family == AF_INET6 ? 16 : 4;
+
+	while (size && ++address[size - 1] == 0)
+		size--;
+	return size;
+}
+
+static int each_range(const struct networks *networks, int family, const char *name, network_range_visitor visit,
+		      void *owner)
+{
+	uint8_t at[16] = { 0 };
+	struct network_range open = { 0 };
+	bool more = true, is_open = false;
+	int status = 0;
+
+	while (more && !status) {
+		struct region region = region_at(networks, family, at);
+		bool wanted = region.name && strcmp(region.name, name) == 0;
+
+		if (wanted && !is_open)
+			open = region.range;
+		if (wanted)
+			memcpy(open.last, region.range.last, 16);
+		else if (is_open)
+			status = visit(owner, &open);
+		is_open = wanted;
+		memcpy(at, region.range.last, 16);
+		more = step(at, family);
+	}
+	return status || !is_open ? status : visit(owner, &open);
+}
+
+int networks_each_range(const struct networks *networks, const char *name, network_range_visitor visit, void *owner)
+{
+	int status = each_range(networks, AF_INET, name, visit, owner);
+
+	return status ? status : each_range(networks, AF_INET6, name, visit, owner);
+}
+
+/* The prefixes of that name whose first address is `first`. */
+static int prefixes_at(const struct networks *networks, int family, const uint8_t first[16], const char *name,
+		       network_prefix_visitor visit, void *owner)
+{
+	const struct node *node = &networks->nodes[family == AF_INET6 ? ROOT_6 : ROOT_4];
+	unsigned bits = family == AF_INET6 ? 128 : 32;
+	int status = 0;
+
+	for (unsigned depth = 0; !status; depth++) {
+		uint32_t child;
+
+		if (node->name && strcmp(node->name, name) == 0 && is_first(first, depth, bits))
+			status = visit(owner, family, first, depth);
+		child = depth < bits ? node->child[bit_of(first, depth)] : 0;
+		if (!child)
+			break;
+		node = &networks->nodes[child];
+	}
+	return status;
+}
+
+int networks_each_prefix(const struct networks *networks, const char *name, network_prefix_visitor visit, void *owner)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	int status = 0;
+
+	for (unsigned i = 0; i < 2 && !status; i++) {
+		uint8_t at[16] = { 0 };
+		bool more = true;
+
+		while (more && !status) {
+			struct region region = region_at(networks, families[i], at);
+
+			status = prefixes_at(networks, families[i], at, name, visit, owner);
+			memcpy(at, region.range.last, 16);
+			more = step(at, families[i]);
+		}
+	}
+	return status;
+}
+
 /* ---- making them ---- */
 
 static int add_builtins(struct networks *networks)

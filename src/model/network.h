@@ -42,4 +42,25 @@ void networks_add_resolvers(struct networks *networks, const char *path);
  */
 const char *networks_name(const struct networks *networks, int family, const uint8_t address[16]);
 
+/* Addresses from `first` to `last`, both included, in network order; of AF_INET the first four bytes count. */
+struct network_range {
+	int family;
+	uint8_t first[16], last[16];
+};
+
+typedef int (*network_range_visitor)(void *owner, const struct network_range *range);
+typedef int (*network_prefix_visitor)(void *owner, int family, const uint8_t address[16], unsigned bits);
+
+/*
+ * All addresses that networks_name() calls `name`, and no others: disjoint ranges in rising order, IPv4 before IPv6. Stops when
+ * `visit` returns non-zero, and returns that.
+ */
+int networks_each_range(const struct networks *networks, const char *name, network_range_visitor visit, void *owner);
+
+/*
+ * The prefixes of that name as they were added; some addresses within them may have another name (100.100.100.200, in
+ * private's 100.64.0.0/10, is metadata).
+ */
+int networks_each_prefix(const struct networks *networks, const char *name, network_prefix_visitor visit, void *owner);
+
 #endif
