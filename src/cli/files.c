@@ -222,6 +222,9 @@ static int hand_over(void *owner, const struct file_finding *finding)
 
 	if (!finding->changed && !finding->closed)
 		return 0;
+	/* One that was worth telling stays so until it is closed, whatever it turned into. */
+	if (finding->rule->severity < files->least && !*finding->number)
+		return 0;
 	buffer_clear(&files->line);
 	if (files->json)
 		file_finding_write(&files->line, finding);

@@ -21,6 +21,7 @@ struct files_watch {
 	const char *pattern[SOURCE_LIST_MAX], *except[SOURCE_LIST_MAX];
 	size_t pattern_count, except_count;
 	bool json;
+	enum severity least; /* findings below it are not told */
 
 	struct policy *policy; /* owned, as all below; NULL where no files are watched */
 	struct state *state;

@@ -21,6 +21,8 @@ static const char usage[] = "Usage: sombrero watch [-m FILE] [OPTIONâ€¦] -- CMDâ
 			    "\n"
 			    "  -m, --model FILE    the model to judge by; may be repeated: their union counts\n"
 			    "      --json          NDJSON: findings with a model, events without; what --replay reads\n"
+			    "      --min-severity LEVEL\n"
+			    "                      only findings from informational, low, medium, high or critical on\n"
 			    "\n" SOURCE_HELP "\n" FILES_HELP "\n"
 			    "Exit status: 0 nothing deviated, 3 something did, 1 failure, 2 usage or input.\n"
 			    "\n"
@@ -36,8 +38,11 @@ struct watch {
 	struct judge *judge;
 	bool json;
 	struct buffer line;
-	uint64_t events;
+	uint64_t events, printed; /* printed: findings about behaviours */
+	enum severity least;
 };
+
+enum { OPTION_MIN_SEVERITY = FILES_OPTION_AUTH_LOG + 64 };
 
 static int load(struct watch *watch, const char *path)
 {
@@ -60,12 +65,21 @@ static int load(struct watch *watch, const char *path)
 	return status < 0 ? EXIT_FAILED : 0;
 }
 
+static int parse_least(struct watch *watch, const char *name)
+{
+	if (severity_parse(name, &watch->least) < 0)
+		return usage_error(&command_watch,
+				   "--min-severity is informational, low, medium, high or critical, not '%s'", name);
+	return 0;
+}
+
 static int parse(struct watch *watch, int argc, char **argv)
 {
 	static const struct option options[] = { SOURCE_OPTIONS,
 						 FILES_OPTIONS,
 						 { "model", required_argument, NULL, 'm' },
 						 { "json", no_argument, NULL, 'j' },
+						 { "min-severity", required_argument, NULL, OPTION_MIN_SEVERITY },
 						 { 0 } };
 	int option, status = 0;
 
@@ -75,6 +89,8 @@ static int parse(struct watch *watch, int argc, char **argv)
 			status = load(watch, optarg);
 		else if (option == 'j')
 			watch->json = true;
+		else if (option == OPTION_MIN_SEVERITY)
+			status = parse_least(watch, optarg);
 		else if (!files_option(&watch->files, &command_watch, option, optarg, &status))
 			status = source_option(&watch->source, &command_watch, option, optarg);
 	}
@@ -99,8 +115,9 @@ static int print_finding(void *owner, const struct finding *finding)
 	struct watch *watch = owner;
 	int status = files_news(&watch->files, finding);
 
-	if (status < 0)
+	if (status < 0 || finding->verdict.severity < watch->least)
 		return status;
+	watch->printed++;
 	if (watch->json)
 		finding_write(&watch->line, finding);
 	else
@@ -157,10 +174,10 @@ static void ready(void *owner, struct sensor *sensor)
 		say("watching");
 }
 
-/* Findings so far, of both kinds. */
+/* Findings that were printed so far, of both kinds. */
 static bool has_findings(const struct watch *watch)
 {
-	return watch->files.findings || (watch->judge && judge_tally(watch->judge)->deviations);
+	return watch->files.findings || watch->printed;
 }
 
 /* The model's services are services from their first exec on, whoever starts them. */
@@ -207,6 +224,9 @@ static int conclude(const struct watch *watch, const struct source_result *resul
 	say("%llu events, %llu deviations (%llu more of the same), %llu lost", (unsigned long long)tally->events,
 	    (unsigned long long)tally->deviations, (unsigned long long)tally->repeated,
 	    (unsigned long long)tally->lost);
+	if (watch->least)
+		say("%llu of the deviations are %s or worse", (unsigned long long)watch->printed,
+		    severity_name(watch->least));
 	return has_findings(watch) ? EXIT_DEVIATION : EXIT_CLEAN;
 }
 
@@ -244,6 +264,7 @@ static int run(int argc, char **argv)
 		watch.source.ready = ready;
 		watch.source.settled = settled;
 		watch.files.json = watch.json;
+		watch.files.least = watch.least;
 		status = files_prepare(&watch.files, &command_watch, &watch.source);
 	}
 	if (!status)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "event/severity.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 const char *severity_name(enum severity severity)
 {
@@ -14,4 +16,15 @@ const char *severity_name(enum severity severity)
 	};
 
 	return (unsigned)severity < SEVERITY_COUNT ? names[severity] : NULL;
+}
+
+int severity_parse(const char *name, enum severity *out)
+{
+	for (int severity = 0; severity < SEVERITY_COUNT; severity++) {
+		if (strcmp(name, severity_name((enum severity)severity)) == 0) {
+			*out = (enum severity)severity;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }

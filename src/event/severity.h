@@ -16,4 +16,7 @@ enum severity {
 /* The word for it; NULL for a number without one. */
 const char *severity_name(enum severity severity);
 
+/* The severity of that name into *out. 0, or -EINVAL. */
+int severity_parse(const char *name, enum severity *out);
+
 #endif

@@ -252,6 +252,13 @@ void finding_line(struct buffer *out, const struct behaviour *behaviour)
 		      behaviour->object[0] ? "  " : "", behaviour->object);
 }
 
+static void add_consequence(struct buffer *out, const struct finding *finding)
+{
+	explain_label(out, "means");
+	explain_context(out, &finding->event->context);
+	buffer_printf(out, " %s\n", finding->verdict.consequence);
+}
+
 static void add_remedy(struct buffer *out, const struct finding *finding, const char *model_name)
 {
 	static const char *const reasons[FINDING_KIND_COUNT] = {
@@ -285,13 +292,14 @@ void finding_explain(struct buffer *out, const struct finding *finding, const ch
 	const struct event *event = finding->event;
 
 	explain_time(out, event->time_ns);
-	buffer_printf(out, "  %s  ", titles[finding->kind]);
+	buffer_printf(out, "  %s %s  ", titles[finding->kind], severity_name(finding->verdict.severity));
 	explain_context(out, &event->context);
 	buffer_text(out, ": ");
 	add_deed(out, finding);
 	buffer_byte(out, '\n');
 	if (finding->kind == FINDING_BENEATH)
 		return;
+	add_consequence(out, finding);
 	explain_actor(out, event);
 	if (event->other_program[0]) {
 		explain_label(out, "or");
@@ -429,7 +437,9 @@ static void write_context(struct buffer *out, const struct behaviour *behaviour)
 
 void finding_write(struct buffer *out, const struct finding *finding)
 {
-	buffer_printf(out, "{\"finding\":\"%s\",\"context\":", finding_kind_name(finding->kind));
+	buffer_printf(out, "{\"finding\":\"%s\",\"severity\":\"%s\",\"consequence\":\"%s\",\"context\":",
+		      finding_kind_name(finding->kind), severity_name(finding->verdict.severity),
+		      finding->verdict.consequence);
 	write_context(out, finding->behaviour);
 	buffer_text(out, ",\"behaviours\":[");
 	for (unsigned i = 0; i < finding->count; i++) {

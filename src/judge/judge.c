@@ -138,6 +138,21 @@ static int compare(struct judge *judge, struct finding *finding)
 	return status;
 }
 
+/* Judged by the model as it is: what was only told of before makes nothing milder. */
+static void weigh(struct judge *judge, struct finding *finding)
+{
+	struct verdict verdict;
+
+	for (unsigned i = 0; i < finding->count; i++) {
+		behaviour_severity(&finding->behaviour[i], judge->model, &verdict);
+		finding->verdict = i ? *verdict_worse(&finding->verdict, &verdict) : verdict;
+	}
+	if (finding->kind != FINDING_CONTEXT)
+		return;
+	context_severity(&finding->behaviour[0], &verdict);
+	finding->verdict = *verdict_worse(&verdict, &finding->verdict);
+}
+
 int judge_event(void *to, const struct event *event)
 {
 	struct judge *judge = to;
@@ -157,6 +172,7 @@ int judge_event(void *to, const struct event *event)
 	if (status < 0 || !finding.count)
 		return status;
 	judge->tally.deviations++;
+	weigh(judge, &finding);
 	return judge->sink(judge->owner, &finding);
 }
 

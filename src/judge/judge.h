@@ -9,6 +9,7 @@
 #include "event/event.h"
 #include "model/model.h"
 #include "model/network.h"
+#include "model/severity.h"
 
 enum finding_kind {
 	FINDING_BEHAVIOUR = 1, /* a known context did what it never did */
@@ -24,6 +25,7 @@ struct finding {
 	const struct event *event;                        /* borrowed */
 	struct behaviour behaviour[BEHAVIOURS_PER_EVENT]; /* borrowed; what deviates, the most telling first */
 	unsigned count;                                   /* at least 1 */
+	struct verdict verdict; /* the worst of them; of a new context, its own if that is worse */
 };
 
 typedef int (*finding_sink)(void *owner, const struct finding *finding);

@@ -179,12 +179,8 @@ static int read_severity(struct parser *parser, const struct tree *value, void *
 
 	if (status)
 		return status;
-	for (int severity = 0; severity < SEVERITY_COUNT; severity++) {
-		if (strcmp(value->text, severity_name(severity)) == 0) {
-			rule->severity = severity;
-			return 0;
-		}
-	}
+	if (severity_parse(value->text, &rule->severity) == 0)
+		return 0;
 	return unknown_word(parser, value->place, "unknown severity", value->text, severity_word, NULL, SEVERITY_COUNT);
 }
 

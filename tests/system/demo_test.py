@@ -130,7 +130,7 @@ class Interrupted(unittest.TestCase):
 
 class Honesty(unittest.TestCase):
     STEP = demo.Step("", "id", [r"started /usr/bin/id$"])
-    TITLE = "10:00:00.000  DEVIATION  service php-fpm8.2: started /usr/bin/id"
+    TITLE = "10:00:00.000  DEVIATION high  service php-fpm8.2: started /usr/bin/id"
     LINEAGE = "  lineage   /usr/sbin/php-fpm8.2 (root) > /usr/sbin/php-fpm8.2 (www-data) > /usr/bin/dash(-c) (www-data)"
 
     def outcome(self, *findings):
@@ -158,7 +158,7 @@ class Honesty(unittest.TestCase):
         self.assertFalse(self.outcome((100.5, self.TITLE.replace("php-fpm", "nginx"), self.LINEAGE)).good)
 
     def test_admits_any_other_finding(self):
-        other = "10:00:00.000  DEVIATION  service nginx: started /usr/bin/id"
+        other = "10:00:00.000  DEVIATION high  service nginx: started /usr/bin/id"
         self.assertFalse(self.outcome((100.1, self.TITLE, self.LINEAGE), (100.2, other, self.LINEAGE)).good)
 
 

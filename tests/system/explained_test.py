@@ -251,7 +251,7 @@ class WithSystemd(unittest.TestCase):
         finding = self.of_mark("a")
         self.assertEqual((finding["finding"], finding["event"]["change"]), ("new behaviour", "rel-1"))
         text = self.as_text(finding["event"])
-        self.assertIn("  DEVIATION  service daemon: started /usr/local/bin/mark-a", text)
+        self.assertRegex(text, r"  DEVIATION (low|medium)  service daemon: started /usr/local/bin/mark-a\n  means     service daemon starts ")
         self.assertIn("\n  change    rel-1\n", text)
         self.assertNotIn("\n  change ", self.as_text(self.of_mark("c")["event"]))
 

@@ -318,6 +318,33 @@ static void what_the_model_knows_is_quiet(void **state)
 	assert_int_equal(told.count, 0);
 }
 
+static void a_finding_says_how_severe_it_is_and_what_follows(void **state)
+{
+	const struct event events[] = { make_listen(1, CONTEXT_SERVICE, "web", "/usr/bin/web", 4444),
+					make_exec(2, CONTEXT_SERVICE, "web", "/usr/bin/id") };
+	struct told told;
+
+	(void)state;
+	judge_each(events, 2, &told);
+	assert_int_equal(told.count, 2);
+	assert_non_null(strstr(told.text[0], "  DEVIATION high  service web: /usr/bin/web listens"));
+	assert_non_null(strstr(told.text[1], "\n  means     service web looks around on the host\n"));
+}
+
+static void a_new_context_is_as_severe_as_it_or_its_first_deed(void **state)
+{
+	const struct event quiet = make_exec(1, CONTEXT_SERVICE, "other", "/usr/bin/other"),
+			   loud = make_exec(1, CONTEXT_SERVICE, "other", "/tmp/other");
+	struct told told;
+
+	(void)state;
+	judge_each(&quiet, 1, &told);
+	assert_non_null(strstr(told.text[0], "  NEW CONTEXT medium  service other: "));
+	assert_non_null(strstr(told.text[0], "\n  means     service other is a new service\n"));
+	judge_each(&loud, 1, &told);
+	assert_non_null(strstr(told.text[0], "  NEW CONTEXT high  "));
+}
+
 static void news_is_told_once_with_what_would_make_it_normal(void **state)
 {
 	const struct event events[] = { make_listen(1, CONTEXT_SERVICE, "web", "/usr/bin/web", 4444),
@@ -505,6 +532,8 @@ int main(void)
 		cmocka_unit_test(a_model_grows_no_larger_than_its_lines_while_uploads_go_on),
 		cmocka_unit_test(what_waits_for_its_context_is_folded_too),
 		cmocka_unit_test(what_the_model_knows_is_quiet),
+		cmocka_unit_test(a_finding_says_how_severe_it_is_and_what_follows),
+		cmocka_unit_test(a_new_context_is_as_severe_as_it_or_its_first_deed),
 		cmocka_unit_test(news_is_told_once_with_what_would_make_it_normal),
 		cmocka_unit_test(an_unknown_context_is_one_finding_with_the_rest_beneath),
 		cmocka_unit_test(a_program_and_its_owner_are_one_finding_with_both_lines),
