@@ -259,6 +259,31 @@ static void add_consequence(struct buffer *out, const struct finding *finding)
 	buffer_printf(out, " %s\n", finding->verdict.consequence);
 }
 
+static void add_lines(struct buffer *out, const struct finding *finding)
+{
+	for (unsigned i = 0; i < finding->count; i++) {
+		buffer_text(out, finding->count > 1 ? "\n              " : "  ");
+		finding_line(out, &finding->behaviour[i]);
+	}
+	buffer_byte(out, '\n');
+}
+
+/* Who, when and why: escaped, as decisions have it. */
+static void add_decision(struct buffer *out, const struct decision *decision)
+{
+	char time[DECISION_TIME_MAX];
+
+	decision_time(decision->time, time);
+	explain_label(out, "why");
+	buffer_printf(out, "forbidden at %s by ", time);
+	buffer_text(out, decision->who);
+	buffer_text(out, ": ");
+	buffer_text(out, decision->reason);
+	buffer_byte(out, '\n');
+	explain_label(out, "normal?");
+	buffer_text(out, "then accept it: the newest decision counts (sombrero model accept)\n");
+}
+
 static void add_remedy(struct buffer *out, const struct finding *finding, const char *model_name)
 {
 	static const char *const reasons[FINDING_KIND_COUNT] = {
@@ -268,26 +293,24 @@ static void add_remedy(struct buffer *out, const struct finding *finding, const 
 			"this program has done too many new things of that kind: from here on they are counted\n",
 	};
 
+	if (finding->kind == FINDING_FORBIDDEN) {
+		add_decision(out, finding->decision);
+		return;
+	}
 	explain_label(out, "why");
 	buffer_text(out, reasons[finding->kind]);
 	explain_label(out, "normal?");
 	buffer_printf(out, "then add to %s, below `", model_name);
 	finding_context(out, finding->behaviour);
 	buffer_text(out, "`:");
-	for (unsigned i = 0; i < finding->count; i++) {
-		buffer_text(out, finding->count > 1 ? "\n              " : "  ");
-		finding_line(out, &finding->behaviour[i]);
-	}
-	buffer_byte(out, '\n');
+	add_lines(out, finding);
 }
 
 void finding_explain(struct buffer *out, const struct finding *finding, const char *model_name)
 {
 	static const char *const titles[FINDING_KIND_COUNT] = {
-		[FINDING_BEHAVIOUR] = "DEVIATION",
-		[FINDING_CONTEXT] = "NEW CONTEXT",
-		[FINDING_BENEATH] = "  beneath",
-		[FINDING_FLOOD] = "FLOOD",
+		[FINDING_BEHAVIOUR] = "DEVIATION", [FINDING_CONTEXT] = "NEW CONTEXT", [FINDING_BENEATH] = "  beneath",
+		[FINDING_FLOOD] = "FLOOD",         [FINDING_FORBIDDEN] = "FORBIDDEN",
 	};
 	const struct event *event = finding->event;
 
@@ -435,6 +458,18 @@ static void write_context(struct buffer *out, const struct behaviour *behaviour)
 	buffer_free(&name);
 }
 
+static void write_decision(struct buffer *out, const struct decision *decision)
+{
+	char time[DECISION_TIME_MAX];
+
+	decision_time(decision->time, time);
+	buffer_printf(out, "\"forbidden\":{\"time\":\"%s\",\"by\":", time);
+	explain_json_string(out, decision->who);
+	buffer_text(out, ",\"reason\":");
+	explain_json_string(out, decision->reason);
+	buffer_text(out, "},");
+}
+
 void finding_write(struct buffer *out, const struct finding *finding)
 {
 	buffer_printf(out, "{\"finding\":\"%s\",\"severity\":\"%s\",\"consequence\":\"%s\",\"context\":",
@@ -446,7 +481,10 @@ void finding_write(struct buffer *out, const struct finding *finding)
 		buffer_text(out, i ? "," : "");
 		write_behaviour(out, &finding->behaviour[i]);
 	}
-	buffer_text(out, "],\"event\":");
+	buffer_text(out, "],");
+	if (finding->decision)
+		write_decision(out, finding->decision);
+	buffer_text(out, "\"event\":");
 	ndjson_write(out, finding->event);
 	/* The event ended its line; the finding ends there too. */
 	if (out->size && out->data[out->size - 1] == '\n')

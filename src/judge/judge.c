@@ -9,8 +9,10 @@
 
 struct judge {
 	struct model *model;
-	struct model *told;  /* deviations that were told: the same structure serves */
-	struct table quotas; /* how many were told, by context, program and kind */
+	const struct decisions *decisions; /* NULL: none */
+	struct model *told;                /* deviations that were told: the same structure serves */
+	struct model *told_forbidden;      /* apart, since they don't say that their context is new */
+	struct table quotas;               /* how many were told, by context, program and kind */
 	const struct networks *networks;
 	finding_sink sink;
 	void *owner;
@@ -35,12 +37,13 @@ struct judge *judge_new(struct model *model, const struct networks *networks, fi
 
 	if (!judge)
 		return NULL;
+	judge->quotas = TABLE_INIT(same_quota);
 	judge->told = model_new();
-	if (!judge->told) {
-		free(judge);
+	judge->told_forbidden = model_new();
+	if (!judge->told || !judge->told_forbidden) {
+		judge_free(judge);
 		return NULL;
 	}
-	judge->quotas = TABLE_INIT(same_quota);
 	judge->model = model;
 	judge->networks = networks;
 	judge->sink = sink;
@@ -59,7 +62,13 @@ void judge_free(struct judge *judge)
 		free(quota);
 	table_free(&judge->quotas);
 	model_free(judge->told);
+	model_free(judge->told_forbidden);
 	free(judge);
+}
+
+void judge_decide(struct judge *judge, const struct decisions *decisions)
+{
+	judge->decisions = decisions;
 }
 
 static enum finding_kind kind_of(const struct judge *judge, const struct behaviour *behaviour)
@@ -69,18 +78,18 @@ static enum finding_kind kind_of(const struct judge *judge, const struct behavio
 	return model_has_context(judge->told, behaviour) ? FINDING_BENEATH : FINDING_CONTEXT;
 }
 
-static uint64_t quota_key(const struct behaviour *behaviour)
+static uint64_t quota_key(const struct behaviour *behaviour, bool forbidden)
 {
 	uint64_t key = hash_mix(hash_text(behaviour->context_name), hash_text(behaviour->program));
 
 	return hash_mix(key, (uint64_t)behaviour->context_kind << 16 | (uint64_t)behaviour->in_container << 8 |
-				     (uint64_t)behaviour->kind);
+				     (uint64_t)forbidden << 7 | (uint64_t)behaviour->kind);
 }
 
-/* How many were told of its kind, program and context so far; one more from now on. */
-static unsigned count_told(struct judge *judge, const struct behaviour *behaviour)
+/* How many were told of its kind, program and context so far; one more from now on. What is forbidden counts apart. */
+static unsigned count_told(struct judge *judge, const struct behaviour *behaviour, bool forbidden)
 {
-	uint64_t key = judge->quotas.count < JUDGE_FLOODERS_MAX ? quota_key(behaviour) : 0;
+	uint64_t key = judge->quotas.count < JUDGE_FLOODERS_MAX ? quota_key(behaviour, forbidden) : 0;
 	struct quota *quota = table_find(&judge->quotas, key, &key);
 
 	if (!quota) {
@@ -95,11 +104,13 @@ static unsigned count_told(struct judge *judge, const struct behaviour *behaviou
 }
 
 /* Keeps a deviation that was not told yet in the finding. 0, or -ENOMEM. */
-static int deviate(struct judge *judge, const struct behaviour *behaviour, struct finding *finding)
+static int deviate(struct judge *judge, const struct behaviour *behaviour, enum finding_kind kind,
+		   struct finding *finding)
 {
-	struct model_entry *entry = model_find(judge->told, behaviour);
-	enum finding_kind kind = kind_of(judge, behaviour);
-	unsigned told;
+	bool forbidden = kind == FINDING_FORBIDDEN;
+	struct model *told = forbidden ? judge->told_forbidden : judge->told;
+	struct model_entry *entry = model_find(told, behaviour);
+	unsigned before;
 	int status;
 
 	if (entry) {
@@ -107,18 +118,41 @@ static int deviate(struct judge *judge, const struct behaviour *behaviour, struc
 		entry->count++;
 		return 0;
 	}
-	told = count_told(judge, behaviour);
-	if (told > JUDGE_FLOOD) {
+	before = count_told(judge, behaviour, forbidden);
+	if (before > JUDGE_FLOOD) {
 		judge->tally.untold++;
 		return 0;
 	}
-	status = model_add(judge->told, behaviour, NULL);
+	status = model_add(told, behaviour, NULL);
 	if (status < 0)
 		return status;
 	if (!finding->count)
-		finding->kind = told == JUDGE_FLOOD ? FINDING_FLOOD : kind;
+		finding->kind = before == JUDGE_FLOOD ? FINDING_FLOOD : kind;
 	finding->behaviour[finding->count++] = *behaviour;
 	return 0;
+}
+
+/* Keeps what of the event is forbidden. The others are left in the judge's behaviours. */
+static int compare_forbidden(struct judge *judge, struct finding *finding)
+{
+	struct behaviours *behaviours = &judge->behaviours;
+	unsigned left = 0;
+	int status = 0;
+
+	for (unsigned i = 0; i < behaviours->count; i++) {
+		const struct decision *decision = decisions_about(judge->decisions, &behaviours->item[i]);
+
+		if (!decision || decision->kind != DECISION_FORBID) {
+			behaviours->item[left++] = behaviours->item[i];
+			continue;
+		}
+		if (!status)
+			status = deviate(judge, &behaviours->item[i], FINDING_FORBIDDEN, finding);
+		if (finding->count && !finding->decision)
+			finding->decision = decision;
+	}
+	behaviours->count = left;
+	return status;
 }
 
 /* Compares what the event is with the model. */
@@ -133,7 +167,7 @@ static int compare(struct judge *judge, struct finding *finding)
 		if (entry)
 			entry->count++;
 		else if (model_judges(judge->model, behaviour))
-			status = deviate(judge, behaviour, finding);
+			status = deviate(judge, behaviour, kind_of(judge, behaviour), finding);
 	}
 	return status;
 }
@@ -147,17 +181,40 @@ static void weigh(struct judge *judge, struct finding *finding)
 		behaviour_severity(&finding->behaviour[i], judge->model, &verdict);
 		finding->verdict = i ? *verdict_worse(&finding->verdict, &verdict) : verdict;
 	}
+	if (finding->kind == FINDING_FORBIDDEN && finding->verdict.severity < SEVERITY_HIGH)
+		finding->verdict.severity = SEVERITY_HIGH;
 	if (finding->kind != FINDING_CONTEXT)
 		return;
 	context_severity(&finding->behaviour[0], &verdict);
 	finding->verdict = *verdict_worse(&verdict, &finding->verdict);
 }
 
+static int tell(struct judge *judge, struct finding *finding)
+{
+	if (!finding->count)
+		return 0;
+	judge->tally.deviations++;
+	weigh(judge, finding);
+	return judge->sink(judge->owner, finding);
+}
+
+/* What is forbidden, and, where its context is known, what else the event is that the model lacks. */
+static int judge_forbidden(struct judge *judge, struct finding *finding)
+{
+	int status = compare_forbidden(judge, finding);
+
+	if (!status && finding->count && model_has_context(judge->model, finding->behaviour)) {
+		status = compare(judge, finding);
+		judge->behaviours.count = 0;
+	}
+	return status ? status : tell(judge, finding);
+}
+
 int judge_event(void *to, const struct event *event)
 {
 	struct judge *judge = to;
-	struct finding finding = { .event = event };
-	int status;
+	struct finding finding = { .event = event }, forbidden = { .event = event };
+	int status = 0;
 
 	if (event->kind == EVENT_LOSS) {
 		judge->tally.lost += event->loss_count;
@@ -168,12 +225,11 @@ int judge_event(void *to, const struct event *event)
 	if (!judge->behaviours.count)
 		return 0;
 	judge->tally.judged++;
-	status = compare(judge, &finding);
-	if (status < 0 || !finding.count)
-		return status;
-	judge->tally.deviations++;
-	weigh(judge, &finding);
-	return judge->sink(judge->owner, &finding);
+	if (judge->decisions)
+		status = judge_forbidden(judge, &forbidden);
+	if (!status)
+		status = compare(judge, &finding);
+	return status ? status : tell(judge, &finding);
 }
 
 const struct judge_tally *judge_tally(const struct judge *judge)
@@ -184,10 +240,9 @@ const struct judge_tally *judge_tally(const struct judge *judge)
 const char *finding_kind_name(enum finding_kind kind)
 {
 	static const char *const names[FINDING_KIND_COUNT] = {
-		[FINDING_BEHAVIOUR] = "new behaviour",
-		[FINDING_CONTEXT] = "new context",
-		[FINDING_BENEATH] = "in a new context",
-		[FINDING_FLOOD] = "flood",
+		[FINDING_BEHAVIOUR] = "new behaviour",  [FINDING_CONTEXT] = "new context",
+		[FINDING_BENEATH] = "in a new context", [FINDING_FLOOD] = "flood",
+		[FINDING_FORBIDDEN] = "forbidden",
 	};
 
 	return kind < FINDING_KIND_COUNT ? names[kind] : NULL;

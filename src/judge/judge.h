@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "event/event.h"
+#include "model/decisions.h"
 #include "model/model.h"
 #include "model/network.h"
 #include "model/severity.h"
@@ -16,16 +17,22 @@ enum finding_kind {
 	FINDING_CONTEXT,       /* a context that the model does not know; with the first thing it did */
 	FINDING_BENEATH,       /* what else such a context did: belongs to its FINDING_CONTEXT */
 	FINDING_FLOOD,         /* one program did so many new things of a kind that from here on they are counted */
+	FINDING_FORBIDDEN,     /* somebody has forbidden it, whatever the model says */
 	FINDING_KIND_COUNT,
 };
 
-/* One event is one finding, though several lines may be missing for it (a program started, and whom it runs as). */
+/*
+ * One event is one finding, though several lines may be missing for it (a program started, and whom it runs as); but that a
+ * context is new is told apart from what of it is forbidden.
+ */
 struct finding {
 	enum finding_kind kind;
 	const struct event *event;                        /* borrowed */
 	struct behaviour behaviour[BEHAVIOURS_PER_EVENT]; /* borrowed; what deviates, the most telling first */
 	unsigned count;                                   /* at least 1 */
-	struct verdict verdict; /* the worst of them; of a new context, its own if that is worse */
+	struct verdict
+		verdict; /* the worst of them; of a new context its own if that is worse; of what is forbidden high at least */
+	const struct decision *decision; /* FINDING_FORBIDDEN: who forbade the first; else NULL; borrowed */
 };
 
 typedef int (*finding_sink)(void *owner, const struct finding *finding);
@@ -51,6 +58,9 @@ struct judge;
 /* Borrows all. NULL when out of memory. */
 struct judge *judge_new(struct model *model, const struct networks *networks, finding_sink sink, void *owner);
 void judge_free(struct judge *judge);
+
+/* From now on what these forbid is a finding; the model has had them applied (decisions_apply). Borrows. */
+void judge_decide(struct judge *judge, const struct decisions *decisions);
 
 /* An event_sink whose owner is the judge: 0, -ENOMEM, or what the finding sink returned. */
 int judge_event(void *to, const struct event *event);

@@ -32,7 +32,9 @@ struct loose {
 struct learner {
 	struct model *model;
 	const struct networks *networks;
-	struct model *seen; /* contexts that did something */
+	struct model *seen;                                              /* contexts that did something */
+	bool (*refuses)(void *owner, const struct behaviour *behaviour); /* NULL: nothing is */
+	void *refuses_owner;
 	bool watches_files;
 	size_t fold_at; /* lines */
 	struct table loose;
@@ -170,8 +172,21 @@ static int wait_for_context(struct learner *learner, struct loose *loose, const 
 	return 0;
 }
 
-/* Adds what a process did as done in `context`. */
-static int add_waiting(struct model *model, const struct loose *loose, const struct behaviour *context)
+void learner_refuse(struct learner *learner, bool (*refuses)(void *owner, const struct behaviour *behaviour),
+		    void *owner)
+{
+	learner->refuses = refuses;
+	learner->refuses_owner = owner;
+}
+
+static bool is_refused(const struct learner *learner, const struct behaviour *behaviour)
+{
+	return learner->refuses && learner->refuses(learner->refuses_owner, behaviour);
+}
+
+/* Adds what a process did as done in `context`, but what the learner refuses (NULL: nothing). */
+static int add_waiting(const struct learner *learner, struct model *model, const struct loose *loose,
+		       const struct behaviour *context)
 {
 	const struct waiting *waiting;
 	size_t cursor = 0;
@@ -183,7 +198,8 @@ static int add_waiting(struct model *model, const struct loose *loose, const str
 		behaviour.kind = waiting->kind;
 		behaviour.program = waiting->program;
 		behaviour.object = waiting->object;
-		status = model_add(model, &behaviour, NULL);
+		if (!learner || !is_refused(learner, &behaviour))
+			status = model_add(model, &behaviour, NULL);
 	}
 	return status < 0 ? status : 0;
 }
@@ -206,7 +222,7 @@ static int fold_waiting(struct learner *learner, struct loose *loose)
 	static const struct behaviour any = { .context_kind = CONTEXT_BOOT, .context_name = "" };
 	struct folding folding = { learner, loose };
 	struct model *folded = model_new();
-	int status = folded ? add_waiting(folded, loose, &any) : -ENOMEM;
+	int status = folded ? add_waiting(NULL, folded, loose, &any) : -ENOMEM;
 
 	if (!status)
 		status = model_fold(folded);
@@ -307,7 +323,7 @@ static int file_as(struct learner *learner, const struct loose *loose, const str
 	sample.object = "";
 	status = note_context(learner, &sample);
 	if (!status)
-		status = add_waiting(learner->model, loose, context);
+		status = add_waiting(learner, learner->model, loose, context);
 	if (!status && model_size(learner->model) > learner->fold_at)
 		status = fold(learner);
 	return status;
@@ -346,8 +362,11 @@ static int note_usage(struct learner *learner, const struct event *event)
 static int learn_behaviour(struct learner *learner, const struct behaviour *behaviour)
 {
 	struct model_entry *entry = NULL;
-	int status = model_add(learner->model, behaviour, &entry);
+	int status;
 
+	if (is_refused(learner, behaviour))
+		return note_context(learner, behaviour);
+	status = model_add(learner->model, behaviour, &entry);
 	if (status < 0)
 		return status;
 	entry->count++;
@@ -443,6 +462,8 @@ int learner_finish(struct learner *learner)
 		status = model_each_context(learner->seen, add_nothing, learner);
 	if (!status)
 		status = model_finish_rates(learner->model);
+	if (learner->refuses)
+		(void)model_remove(learner->model, learner->refuses, learner->refuses_owner);
 	return status ? status : model_fold(learner->model);
 }
 

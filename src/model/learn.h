@@ -30,6 +30,13 @@ struct learner_tally {
 struct learner *learner_new(struct model *model, const struct networks *networks);
 void learner_free(struct learner *learner);
 
+/*
+ * From now on what `refuses` says so of is never learned, whatever is seen, and goes from the model at the end if it was there
+ * before. It is asked once for each sight.
+ */
+void learner_refuse(struct learner *learner, bool (*refuses)(void *owner, const struct behaviour *behaviour),
+		    void *owner);
+
 /* An event_sink whose owner is the learner. 0 or -ENOMEM. */
 int learner_event(void *to, const struct event *event);
 
