@@ -7,10 +7,10 @@
 
 #include "cli/model.h"
 #include "cli/show.h"
+#include "cli/source.h"
 #include "judge/exercise.h"
 #include "judge/judge.h"
 #include "model/severity.h"
-#include "sensor/replay.h"
 
 static const char usage_text[] =
 	"Usage: sombrero model test [OPTION…] MODEL… EVENTS…\n"
@@ -76,7 +76,7 @@ static int load(struct test *test, const char *path)
 static int replay(struct test *test, const char *path)
 {
 	struct error error = { "" };
-	int status = replay_file(path, exercise_event, test->exercise, &error);
+	int status = source_replay(path, exercise_event, test->exercise, &error);
 
 	if (!status)
 		status = exercise_end_recording(test->exercise);

@@ -244,10 +244,21 @@ static int run_live(const struct source *source, struct source_result *result, s
 	return status;
 }
 
+int source_replay(const char *path, event_sink sink, void *owner, struct error *error)
+{
+	struct replay replay;
+	int status = replay_file(path, sink, owner, &replay, error);
+
+	if (replay.is_cut)
+		say("%s: the recording is cut after byte %llu: the %llu events until there were read", path,
+		    (unsigned long long)replay.bytes, (unsigned long long)replay.events);
+	return status;
+}
+
 int source_run(const struct source *source, struct source_result *result, struct error *error)
 {
 	*result = (struct source_result) { 0 };
 	if (source->replay)
-		return replay_file(source->replay, source->sink, source->owner, error);
+		return source_replay(source->replay, source->sink, source->owner, error);
 	return run_live(source, result, error);
 }

@@ -88,7 +88,7 @@ enum {
 	"      --unit NAME     a systemd unit; may be repeated\n"                                                   \
 	"      --container ID  a container, by the beginning of its id; or KEY=VALUE, a label that\n"               \
 	"                      docker or podman is asked for; may be repeated\n"                                    \
-	"      --replay FILE   recorded events (NDJSON; - is standard input); needs no privileges\n"                \
+	"      --replay FILE   recorded events (--json, --record; - is standard input); no privileges\n"            \
 	"\n"                                                                                                        \
 	"How:\n"                                                                                                    \
 	"      --for TIME      stop after TIME: 30s, 10m, 2h, 7d\n"                                                 \
@@ -111,5 +111,8 @@ struct source_result {
 
 /* Runs to the end. 0, or a negative errno with a text; what the sink returned comes back as it is. */
 int source_run(const struct source *source, struct source_result *result, struct error *error);
+
+/* Recorded events alone: replay_file(), which says so where a recording is cut. */
+int source_replay(const char *path, event_sink sink, void *owner, struct error *error);
 
 #endif

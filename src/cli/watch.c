@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/files.h"
+#include "cli/recorder.h"
 #include "cli/source.h"
 #include "event/ndjson.h"
 #include "judge/judge.h"
@@ -23,6 +24,7 @@ static const char usage[] = "Usage: sombrero watch [-m FILE] [OPTIONâ€¦] -- CMDâ
 			    "      --json          NDJSON: findings with a model, events without; what --replay reads\n"
 			    "      --min-severity LEVEL\n"
 			    "                      only findings from informational, low, medium, high or critical on\n"
+			    "      --record FILE   keep all events in FILE, a tenth as large as NDJSON, for --replay\n"
 			    "\n" SOURCE_HELP "\n" FILES_HELP "\n"
 			    "Exit status: 0 nothing deviated, 3 something did, 1 failure, 2 usage or input.\n"
 			    "\n"
@@ -32,6 +34,7 @@ static const char usage[] = "Usage: sombrero watch [-m FILE] [OPTIONâ€¦] -- CMDâ
 struct watch {
 	struct source source;
 	struct files_watch files;
+	struct recorder recorder;
 	const char *model_name;
 	struct model *model;
 	struct networks *networks;
@@ -80,6 +83,7 @@ static int parse(struct watch *watch, int argc, char **argv)
 						 { "model", required_argument, NULL, 'm' },
 						 { "json", no_argument, NULL, 'j' },
 						 { "min-severity", required_argument, NULL, OPTION_MIN_SEVERITY },
+						 { "record", required_argument, NULL, 'r' },
 						 { 0 } };
 	int option, status = 0;
 
@@ -91,6 +95,8 @@ static int parse(struct watch *watch, int argc, char **argv)
 			watch->json = true;
 		else if (option == OPTION_MIN_SEVERITY)
 			status = parse_least(watch, optarg);
+		else if (option == 'r')
+			watch->recorder.path = optarg;
 		else if (!files_option(&watch->files, &command_watch, option, optarg, &status))
 			status = source_option(&watch->source, &command_watch, option, optarg);
 	}
@@ -139,8 +145,10 @@ static int print_event(struct watch *watch, const struct event *event)
 static int take(void *owner, const struct event *event)
 {
 	struct watch *watch = owner;
-	int status = files_event(&watch->files, event);
+	int status = recorder_event(&watch->recorder, event);
 
+	if (!status)
+		status = files_event(&watch->files, event);
 	watch->events++;
 	if (status < 0)
 		return status;
@@ -153,7 +161,10 @@ static int take(void *owner, const struct event *event)
 
 static int settled(void *owner)
 {
-	return files_settle(&((struct watch *)owner)->files, false);
+	struct watch *watch = owner;
+	int status = recorder_flush(&watch->recorder);
+
+	return status ? status : files_settle(&watch->files, false);
 }
 
 static void ready(void *owner, struct sensor *sensor)
@@ -243,13 +254,30 @@ static int watch_all(struct watch *watch)
 	if (status == -EPIPE) /* who read us has seen enough */
 		return has_findings(watch) ? EXIT_DEVIATION : EXIT_CLEAN;
 	if (status < 0) {
-		if (files_error(&watch->files)[0])
+		if (watch->recorder.error.text[0])
+			say("%s", watch->recorder.error.text);
+		else if (files_error(&watch->files)[0])
 			say("%s", files_error(&watch->files));
 		else
 			say("%s", error.text[0] ? error.text : strerror(-status));
 		return watch->source.replay && status == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	}
 	return conclude(watch, &result);
+}
+
+static int watch_and_record(struct watch *watch)
+{
+	int status = recorder_open(&watch->recorder, watch->source.replay);
+
+	if (status < 0) {
+		say("%s", watch->recorder.error.text);
+		return status == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	}
+	status = watch_all(watch);
+	if (recorder_close(&watch->recorder) == 0)
+		return status;
+	say("%s", watch->recorder.error.text);
+	return EXIT_FAILED;
 }
 
 static int run(int argc, char **argv)
@@ -268,7 +296,7 @@ static int run(int argc, char **argv)
 		status = files_prepare(&watch.files, &command_watch, &watch.source);
 	}
 	if (!status)
-		status = watch_all(&watch);
+		status = watch_and_record(&watch);
 	files_free(&watch.files);
 	judge_free(watch.judge);
 	networks_free(watch.networks);

@@ -4,7 +4,7 @@
 #include "event/event.h"
 
 #define ONLY(kind_) (1U << (kind_))
-#define ALL         (((1U << EVENT_KIND_COUNT) - 1) & ~1U)
+#define ALL         FIELD_ALL_KINDS
 #define PEERS       (ONLY(EVENT_CONNECT) | ONLY(EVENT_ACCEPT))
 #define SOCKETS     (PEERS | ONLY(EVENT_LISTEN) | ONLY(EVENT_RAW))
 #define RIGHTS      (ONLY(EVENT_EXEC) | ONLY(EVENT_PRIVILEGE))

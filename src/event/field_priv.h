@@ -10,6 +10,10 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "event/event.h"
+
+/* Fields of all kinds of events say who acted. */
+#define FIELD_ALL_KINDS (((1U << EVENT_KIND_COUNT) - 1) & ~1U)
 
 enum field_type {
 	FIELD_TIME,        /* uint64_t, ns since 1970 */
