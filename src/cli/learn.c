@@ -13,6 +13,7 @@
 #include "model/learn.h"
 #include "model/model.h"
 #include "model/network.h"
+#include "model/statistics.h"
 
 static const char usage[] =
 	"Usage: sombrero learn -o FILE [OPTION…] -- CMD…\n"
@@ -43,7 +44,10 @@ struct learn {
 	const char *merge[SOURCE_LIST_MAX];
 	size_t merge_count;
 	bool if_it_fails;
-	struct model *model;
+	struct model *model;           /* of this run alone, until it ends */
+	struct statistics *statistics; /* likewise */
+	struct model *merged;          /* of --merge; what was seen of it is in the next */
+	struct statistics *merged_statistics;
 	struct networks *networks;
 	struct learner *learner;
 	const char *daemon;  /* a container engine's client that the command's tree ran */
@@ -180,29 +184,62 @@ static void report(const struct learn *learn)
 		    learn->daemon);
 }
 
+static int load_old(struct learn *learn, const char *path, struct error *error)
+{
+	struct statistics *statistics = NULL;
+	struct model *old = NULL;
+	int status = model_load(path, &old, error);
+
+	if (!status)
+		status = statistics_load(path, old, &statistics, NULL, error);
+	if (!status && statistics_merge(learn->merged_statistics, learn->merged, statistics, old) < 0)
+		status = error_set(error, -ENOMEM, "%.400s: can't be merged: too much, or out of memory", path);
+	statistics_free(statistics);
+	model_free(old);
+	return status;
+}
+
+/* What an old model has is not told as new. */
+static int known_context(void *owner, const struct behaviour *sample)
+{
+	return model_add(((struct learn *)owner)->named, sample, NULL) < 0;
+}
+
 static int prepare(struct learn *learn, struct error *error)
 {
 	learn->model = model_new();
+	learn->merged = model_new();
+	learn->statistics = statistics_new();
+	learn->merged_statistics = statistics_new();
 	learn->networks = networks_new();
 	learn->named = model_new();
-	if (learn->model && learn->networks && learn->named)
+	if (learn->model && learn->merged && learn->statistics && learn->merged_statistics && learn->networks &&
+	    learn->named)
 		learn->learner = learner_new(learn->model, learn->networks);
 	if (!learn->learner)
 		return error_set(error, -ENOMEM, "out of memory");
 	networks_add_resolvers(learn->networks, "/etc/resolv.conf");
+	if (learner_counts(learn->learner, learn->statistics) < 0)
+		return error_set(error, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < learn->merge_count; i++) {
-		struct model *old;
-		int status = model_load(learn->merge[i], &old, error);
+		int status = load_old(learn, learn->merge[i], error);
 
-		if (!status) {
-			status = model_merge(learn->model, old);
-			model_free(old);
-		}
 		if (status < 0)
 			return status;
 	}
-	learn->told = model_size(learn->model);
-	return 0;
+	return model_each_context(learn->merged, known_context, learn) ? error_set(error, -ENOMEM, "out of memory") : 0;
+}
+
+/* What was merged comes to what was learned, when both are whole: so a run that is in both counts once. */
+static int merge_old(struct learn *learn, struct error *error)
+{
+	int status = statistics_merge(learn->statistics, learn->model, learn->merged_statistics, learn->merged);
+
+	if (!status)
+		status = model_fold(learn->model);
+	if (status == -E2BIG)
+		return error_set(error, status, "together the statistics are of too many hosts, contexts or runs");
+	return status < 0 ? error_set(error, status, "out of memory") : 0;
 }
 
 /*
@@ -264,7 +301,8 @@ static int learn_all(struct learn *learn, struct error *error)
 		(void)error_set(error, -ENOMEM, "out of memory");
 		return EXIT_FAILED;
 	}
-	if (model_save(learn->model, learn->output, error) < 0)
+	if (merge_old(learn, error) < 0 || model_save(learn->model, learn->output, error) < 0 ||
+	    statistics_save(learn->statistics, learn->model, learn->output, error) < 0)
 		return EXIT_FAILED;
 	report(learn);
 	return EXIT_CLEAN;
@@ -297,6 +335,9 @@ static int run(int argc, char **argv)
 	networks_free(learn.networks);
 	model_free(learn.named);
 	model_free(learn.model);
+	model_free(learn.merged);
+	statistics_free(learn.statistics);
+	statistics_free(learn.merged_statistics);
 	return status;
 }
 

@@ -127,6 +127,7 @@ struct event {
 	uint64_t start_ns;      /* CLOCK_BOOTTIME; with pid it names the process */
 	struct context context;
 	struct context context_before; /* only for EVENT_CONTEXT */
+	uint64_t run;                  /* of a job or a change: when its first process began, as start_ns; 0: none */
 	struct program program;
 	const char *argv; /* arguments, each ended by a NUL byte; redacted */
 	size_t argv_size;

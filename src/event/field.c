@@ -25,6 +25,8 @@ const struct field field_table[] = {
 	{ "context", FIELD_CONTEXT, AT(context), ALL, "what the process descends from" },
 	{ "context_before", FIELD_CONTEXT, AT(context_before), ONLY(EVENT_CONTEXT),
 	  "what it was taken to descend from until now" },
+	{ "run", FIELD_NUMBER_64, AT(run), ALL,
+	  "which run of a job or change: when its first process began, in nanoseconds since boot" },
 	{ "pid", FIELD_NUMBER_32, AT(pid), ALL, "the process, as the sensor's pid namespace counts" },
 	{ "parent_pid", FIELD_NUMBER_32, AT(parent_pid), ALL, "its parent" },
 	{ "namespace_pid", FIELD_NUMBER_32, AT(namespace_pid), ALL, "the pid that the process itself sees" },

@@ -16,6 +16,8 @@
 struct waiting {
 	enum behaviour_kind kind;
 	const char *program, *object;
+	uint64_t count;
+	struct seen *seen; /* NULL where nothing is counted */
 };
 
 /* What a process in nobody's charge did so far. */
@@ -26,7 +28,8 @@ struct loose {
 	bool ended; /* what a dead helper of the harness did is the first to go for want of room */
 	bool in_container;
 	struct table waiting;
-	size_t fold_at; /* entries */
+	size_t fold_at;       /* entries */
+	struct sighting last; /* what it did last */
 };
 
 struct learner {
@@ -35,6 +38,8 @@ struct learner {
 	struct model *seen;                                              /* contexts that did something */
 	bool (*refuses)(void *owner, const struct behaviour *behaviour); /* NULL: nothing is */
 	void *refuses_owner;
+	struct observer *observer; /* NULL: nothing is counted */
+	struct sighting where;     /* the event that is being learned */
 	bool watches_files;
 	size_t fold_at; /* lines */
 	struct table loose;
@@ -93,8 +98,10 @@ static void forget_waiting(struct learner *learner, struct loose *loose)
 	struct waiting *waiting;
 	size_t cursor = 0;
 
-	while ((waiting = table_next(&loose->waiting, &cursor)))
+	while ((waiting = table_next(&loose->waiting, &cursor))) {
+		seen_free(waiting->seen);
 		free(waiting);
+	}
 	learner->tally.waiting -= loose->waiting.count;
 	table_free(&loose->waiting);
 	loose->waiting = TABLE_INIT(same_waiting);
@@ -117,6 +124,7 @@ void learner_free(struct learner *learner)
 		loose_free(learner, loose);
 	table_free(&learner->loose);
 	model_free(learner->seen);
+	observer_free(learner->observer);
 	free(learner);
 }
 
@@ -148,28 +156,59 @@ static struct loose *loose_of(struct learner *learner, const struct event *event
 	return loose;
 }
 
-static int wait_for_context(struct learner *learner, struct loose *loose, const struct behaviour *behaviour)
+static struct waiting *new_waiting(struct learner *learner, struct loose *loose, const struct behaviour *behaviour)
 {
 	size_t program_size = strlen(behaviour->program) + 1, object_size = strlen(behaviour->object) + 1;
-	uint64_t hash = waiting_hash(behaviour);
-	struct waiting *waiting;
+	struct waiting *waiting = calloc(1, sizeof(*waiting) + program_size + object_size);
 	char *text;
 
-	if (table_find(&loose->waiting, hash, behaviour))
-		return 0;
-	waiting = malloc(sizeof(*waiting) + program_size + object_size);
 	if (!waiting)
-		return -ENOMEM;
+		return NULL;
 	text = (char *)(waiting + 1);
 	waiting->kind = behaviour->kind;
 	waiting->program = memcpy(text, behaviour->program, program_size);
 	waiting->object = memcpy(text + program_size, behaviour->object, object_size);
-	if (table_insert(&loose->waiting, hash, waiting) < 0) {
+	if (table_insert(&loose->waiting, waiting_hash(behaviour), waiting) < 0) {
 		free(waiting);
-		return -ENOMEM;
+		return NULL;
 	}
 	learner->tally.waiting++;
-	return 0;
+	return waiting;
+}
+
+/* The one that waits, added where it doesn't yet. NULL when out of memory. */
+static struct waiting *wait_for_context(struct learner *learner, struct loose *loose, const struct behaviour *behaviour)
+{
+	struct waiting *waiting = table_find(&loose->waiting, waiting_hash(behaviour), behaviour);
+
+	return waiting ? waiting : new_waiting(learner, loose, behaviour);
+}
+
+/* A loose process did it, now. */
+static int note_waiting(struct learner *learner, struct loose *loose, const struct behaviour *behaviour)
+{
+	struct waiting *waiting = wait_for_context(learner, loose, behaviour);
+
+	if (!waiting)
+		return -ENOMEM;
+	waiting->count++;
+	if (!learner->observer || !learner->where.host)
+		return 0;
+	loose->last = learner->where;
+	if (!waiting->seen)
+		waiting->seen = seen_new();
+	return waiting->seen ? seen_note(waiting->seen, &learner->where.moment) : -ENOMEM;
+}
+
+/* What was seen of one that waits was seen of the line. */
+static int bring_seen(struct model_entry *entry, const struct waiting *waiting)
+{
+	entry->count += waiting->count;
+	if (!waiting->seen)
+		return 0;
+	if (!entry->seen)
+		entry->seen = seen_new();
+	return entry->seen ? seen_merge(entry->seen, waiting->seen) : -ENOMEM;
 }
 
 void learner_refuse(struct learner *learner, bool (*refuses)(void *owner, const struct behaviour *behaviour),
@@ -194,12 +233,16 @@ static int add_waiting(const struct learner *learner, struct model *model, const
 
 	while (status >= 0 && (waiting = table_next(&loose->waiting, &cursor))) {
 		struct behaviour behaviour = *context;
+		struct model_entry *entry;
 
 		behaviour.kind = waiting->kind;
 		behaviour.program = waiting->program;
 		behaviour.object = waiting->object;
-		if (!learner || !is_refused(learner, &behaviour))
-			status = model_add(model, &behaviour, NULL);
+		if (learner && is_refused(learner, &behaviour))
+			continue;
+		status = model_add(model, &behaviour, &entry);
+		if (status >= 0)
+			status = bring_seen(entry, waiting);
 	}
 	return status < 0 ? status : 0;
 }
@@ -212,8 +255,14 @@ struct folding {
 static int wait_again(void *owner, struct model_entry *entry)
 {
 	struct folding *folding = owner;
+	struct waiting *waiting = wait_for_context(folding->learner, folding->loose, &entry->behaviour);
 
-	return wait_for_context(folding->learner, folding->loose, &entry->behaviour);
+	if (!waiting)
+		return -ENOMEM;
+	waiting->count = entry->count;
+	waiting->seen = entry->seen; /* it is the one that waits now */
+	entry->seen = NULL;
+	return 0;
 }
 
 /* What a process that writes many files did is folded while it waits. */
@@ -288,7 +337,7 @@ static int hold(struct learner *learner, const struct event *event)
 	if (!loose)
 		return -ENOMEM;
 	for (unsigned i = 0; i < learner->behaviours.count && !status; i++)
-		status = wait_for_context(learner, loose, &learner->behaviours.item[i]);
+		status = note_waiting(learner, loose, &learner->behaviours.item[i]);
 	if (!status && loose->waiting.count > loose->fold_at)
 		status = fold_waiting(learner, loose);
 	return status;
@@ -322,6 +371,8 @@ static int file_as(struct learner *learner, const struct loose *loose, const str
 	sample.program = BEHAVIOUR_ANY_PROGRAM;
 	sample.object = "";
 	status = note_context(learner, &sample);
+	if (!status && learner->observer)
+		status = observer_context(learner->observer, context, &loose->last);
 	if (!status)
 		status = add_waiting(learner, learner->model, loose, context);
 	if (!status && model_size(learner->model) > learner->fold_at)
@@ -371,6 +422,8 @@ static int learn_behaviour(struct learner *learner, const struct behaviour *beha
 		return status;
 	entry->count++;
 	status = note_rate(learner, entry);
+	if (!status && learner->observer)
+		status = observer_line(learner->observer, entry, &learner->where);
 	if (!status)
 		status = note_context(learner, behaviour);
 	if (!status && model_size(learner->model) > learner->fold_at)
@@ -398,8 +451,10 @@ static int settle(struct learner *learner, const struct event *event)
 int learner_event(void *to, const struct event *event)
 {
 	struct learner *learner = to;
-	int status = 0;
+	int status = learner->observer ? observer_event(learner->observer, event, &learner->where) : 0;
 
+	if (status)
+		return status;
 	if (event->kind == EVENT_LOSS) {
 		learner->tally.lost += event->loss_count;
 		return 0;
@@ -442,6 +497,20 @@ static int add_nothing(void *owner, const struct behaviour *sample)
 	return status < 0 ? status : 0;
 }
 
+int learner_counts(struct learner *learner, struct statistics *statistics)
+{
+	learner->observer = observer_new(statistics);
+	return learner->observer ? 0 : -ENOMEM;
+}
+
+int learner_clock(struct learner *learner, uint64_t time_ns)
+{
+	if (!learner->observer)
+		return 0;
+	observer_clock(learner->observer, time_ns);
+	return observer_settle(learner->observer);
+}
+
 int learner_finish(struct learner *learner)
 {
 	size_t cursor = 0;
@@ -462,6 +531,8 @@ int learner_finish(struct learner *learner)
 		status = model_each_context(learner->seen, add_nothing, learner);
 	if (!status)
 		status = model_finish_rates(learner->model);
+	if (!status && learner->observer)
+		status = observer_finish(learner->observer);
 	if (learner->refuses)
 		(void)model_remove(learner->model, learner->refuses, learner->refuses_owner);
 	return status ? status : model_fold(learner->model);

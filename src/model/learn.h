@@ -11,6 +11,7 @@
 #include "event/event.h"
 #include "model/model.h"
 #include "model/network.h"
+#include "model/observe.h"
 
 struct learner;
 
@@ -36,6 +37,12 @@ void learner_free(struct learner *learner);
  */
 void learner_refuse(struct learner *learner, bool (*refuses)(void *owner, const struct behaviour *behaviour),
 		    void *owner);
+
+/* What is learned is counted there, too; borrowed. Before the first event. 0 or -ENOMEM. */
+int learner_counts(struct learner *learner, struct statistics *statistics);
+
+/* It is now so late (ns since 1970), and the statistics say all there is up to now. 0 or -ENOMEM. */
+int learner_clock(struct learner *learner, uint64_t time_ns);
 
 /* An event_sink whose owner is the learner. 0 or -ENOMEM. */
 int learner_event(void *to, const struct event *event);

@@ -80,10 +80,10 @@ int model_print(struct model *model, struct buffer *out)
 /* ---- reading ---- */
 
 /* More than any line has, so that one too many is seen. */
-#define WORDS_MAX (3 + GRAMMAR_OBJECT_WORDS_MAX + 1)
+_Static_assert(TEXT_WORDS_MAX > 3 + GRAMMAR_OBJECT_WORDS_MAX, "a verb, a kind, a program, an object, and one too many");
 
 struct words {
-	struct word item[WORDS_MAX];
+	struct word item[TEXT_WORDS_MAX];
 	unsigned count;
 	size_t end;          /* offset in the line, after the last word */
 	struct word comment; /* after its '#'; text NULL where there is none */
@@ -165,7 +165,7 @@ static void split(const struct text_reader *reader, struct words *out)
 	size_t at = 0;
 
 	*out = (struct words) { .count = 0 };
-	while (out->count < WORDS_MAX) {
+	while (out->count < TEXT_WORDS_MAX) {
 		size_t blanks = 0, size = 0;
 
 		while (at < reader->size && reader->line[at] == ' ')
@@ -367,9 +367,22 @@ static bool is_conflict(const struct text_reader *reader)
 	return false;
 }
 
+/* 1 if it is a line of another sort. */
+static int read_other(struct text_reader *reader, const struct words *words, bool indented)
+{
+	struct text_other line = { reader, NULL, indented, words->item, words->count };
+
+	if (!reader->form->other)
+		return 0;
+	reader->behaviour.context_name = buffer_string(&reader->context_name);
+	line.context = reader->in_context ? &reader->behaviour : NULL;
+	return reader->form->other(reader->owner, &line);
+}
+
 static int read_words(struct text_reader *reader, bool is_behaviour)
 {
 	struct words words;
+	int status;
 
 	split(reader, &words);
 	if (!words.count)
@@ -379,6 +392,9 @@ static int read_words(struct text_reader *reader, bool is_behaviour)
 			return text_expected(reader, words.item[i], words.item[i].text,
 					     "two blanks before a comment, or \\x23 for '#'");
 	}
+	status = read_other(reader, &words, is_behaviour);
+	if (status)
+		return status < 0 ? status : 0;
 	return is_behaviour ? read_behaviour(reader, &words) : read_context(reader, &words);
 }
 

@@ -21,6 +21,17 @@ struct text_line {
 	struct word end;     /* where the line's words end; of size 0 */
 };
 
+/* A line of another sort, in words. Borrowed, too. */
+struct text_other {
+	const struct text_reader *reader;
+	const struct behaviour *context; /* that it stands below; NULL before the first */
+	bool indented;
+	const struct word *word;
+	unsigned count; /* of the words, at least 1 and at most TEXT_WORDS_MAX; more are not shown */
+};
+
+#define TEXT_WORDS_MAX 9
+
 /* What such a text is like. */
 struct text_form {
 	const char *title; /* its first line; the version's number ends it */
@@ -30,6 +41,8 @@ struct text_form {
 	size_t maximum; /* of the text, in bytes */
 	/* 0, -ENOMEM, or what text_fault() returned. */
 	int (*take)(void *owner, const struct text_line *line);
+	/* Asked about each line first: 1 took it, 0 it is a context or a behaviour, or as above. NULL: there are no others. */
+	int (*other)(void *owner, const struct text_other *line);
 };
 
 /* Strict: -EINVAL with NAME:LINE:COLUMN and what was expected; -ENOMEM. What was taken before stays with the owner. */

@@ -356,13 +356,28 @@ static struct context_node *shared_of_unit(const struct situation *situation, co
 }
 
 /* A context that begins with this process: one run of a job, or what was inherited, in a container. */
+/* Which run it is; what a run puts into another root of its own is that same run. */
+static struct context_node *with_run(const struct situation *situation, struct context_node *node)
+{
+	const struct context_node *current = situation->current;
+
+	if (!node || (node->context.kind != CONTEXT_JOB && node->context.kind != CONTEXT_CHANGE))
+		return node;
+	node->run = situation->process->start_ns;
+	if (current && current->context.kind == node->context.kind && current->run &&
+	    strcmp(current->context.name, node->context.name) == 0)
+		node->run = current->run;
+	return node;
+}
+
 static struct context_node *fresh(const struct situation *situation, enum context_kind kind, const char *name)
 {
 	const struct context context = { .kind = kind, .name = name, .container = situation->container };
 	const char *login = kind == CONTEXT_SESSION || kind == CONTEXT_CHANGE ? situation->current->login : "";
+	struct context_node *node = context_new(&context, situation->facts.unit, login,
+						kind == CONTEXT_CHANGE ? current_change(situation) : "");
 
-	return context_new(&context, situation->facts.unit, login,
-			   kind == CONTEXT_CHANGE ? current_change(situation) : "");
+	return with_run(situation, node);
 }
 
 /* One run of a unit that makes changes. */
@@ -374,7 +389,7 @@ static struct context_node *fresh_change(const struct situation *situation, cons
 
 	(void)snprintf(change, sizeof(change), "%s-%08" PRIx32, name,
 		       (uint32_t)hash_mix(hash_u64(process->start_ns), process->pid));
-	return context_new(&context, situation->facts.unit, "", change);
+	return with_run(situation, context_new(&context, situation->facts.unit, "", change));
 }
 
 /* What took a login, as people call it. */

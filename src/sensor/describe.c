@@ -71,6 +71,7 @@ static void fill_context(const struct process *process, struct event *event)
 		return;
 	event->context = node->context;
 	event->change = node->change;
+	event->run = node->run;
 	if (node->context.kind == CONTEXT_SESSION && !node->roots)
 		event->flags |= EVENT_FLAG_ORPHAN;
 }

@@ -53,6 +53,7 @@ struct context_node {
 	const char *change;     /* the id of the change that it is, or that a service was started by; "" for none */
 	struct login
 		*begins; /* counted; the login that who is put here belongs to from now on; NULL: to the one it had */
+	uint64_t run;    /* of a job or change: when its first process began; else 0 */
 	bool scheduler;  /* cron and its like: what it starts are jobs */
 	unsigned roots;  /* living processes that it began with: none left makes orphans of the others */
 	struct usage usage;
