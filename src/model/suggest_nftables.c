@@ -595,7 +595,8 @@ int suggest_nftables(struct model *model, const struct suggest_firewall *options
 		status = add_users(&firewall, model);
 	if (!status) {
 		forget_reached(&firewall);
-		qsort(firewall.wishes, firewall.count, sizeof(*firewall.wishes), compare_wish);
+		if (firewall.count)
+			qsort(firewall.wishes, firewall.count, sizeof(*firewall.wishes), compare_wish);
 		status = print_table(out, &firewall);
 	}
 	*refused = 0;
