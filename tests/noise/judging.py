@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness import SOMBRERO, Failed
 from simulated import nanoseconds
 
-SEVERITIES = ("info", "low", "medium", "high", "critical")
+SEVERITIES = ("informational", "low", "medium", "high", "critical")
 FLEET = 100  # hosts
 
 
