@@ -121,7 +121,7 @@ static void the_forbidden_is_told_once_though_the_model_has_it(void **state)
 	assert_int_equal(told.count, 1);
 	assert_int_equal(told.finding[0].kind, FINDING_FORBIDDEN);
 	assert_string_equal(told.finding[0].first, "exec /usr/bin/id");
-	assert_non_null(strstr(told.finding[0].text, "  FORBIDDEN  service web: started /usr/bin/id\n"));
+	assert_non_null(strstr(told.finding[0].text, "  FORBIDDEN high  service web: started /usr/bin/id\n"));
 	assert_non_null(strstr(told.finding[0].text, "forbidden at " AT("00") " by alice: we never \"look\"\n"));
 	assert_non_null(strstr(told.finding[0].json, "{\"finding\":\"forbidden\",\"severity\":\"high\","));
 	assert_non_null(strstr(told.finding[0].json,
