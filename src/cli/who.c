@@ -63,6 +63,6 @@ void who_find(struct state *state, struct who *out)
 		(void)snprintf(out->person, sizeof(out->person), "%s", sudo);
 	else
 		name_account(getuid(), out->person, sizeof(out->person));
-	if (search.audit_session != EVENT_NO_ID)
+	if (state && search.audit_session != EVENT_NO_ID)
 		(void)state_sessions(state, &filter, consider, &search);
 }

@@ -12,6 +12,7 @@ struct who {
 	char login[32]; /* the session's id; "" unknown */
 };
 
+/* `state` may be NULL: nothing is known of sessions then. */
 void who_find(struct state *state, struct who *out);
 
 #endif

@@ -157,6 +157,17 @@ const struct decision *decisions_about(const struct decisions *decisions, const 
 	return best;
 }
 
+size_t decisions_revoked_by(const struct decisions *decisions, const struct decision *revoke)
+{
+	const struct subject *subject =
+		table_find(&decisions->subjects, subject_hash(&revoke->behaviour), &revoke->behaviour);
+	size_t count = 0;
+
+	for (const struct entry *entry = subject ? subject->entries : NULL; entry; entry = entry->next_of_subject)
+		count += !entry->revoked && revokes(revoke, &entry->decision);
+	return count;
+}
+
 bool decisions_forbid(const struct decisions *decisions, const struct behaviour *behaviour)
 {
 	const struct decision *decision = decisions_about(decisions, behaviour);

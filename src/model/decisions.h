@@ -56,6 +56,9 @@ int64_t decisions_newest(const struct decisions *decisions);
  * newest, at the same second a forbidding one. An accepting or forbidding one, or NULL: nothing is decided. Allocates nothing.
  */
 const struct decision *decisions_about(const struct decisions *decisions, const struct behaviour *behaviour);
+/* How many a revoking decision would take back. */
+size_t decisions_revoked_by(const struct decisions *decisions, const struct decision *revoke);
+
 bool decisions_forbid(const struct decisions *decisions, const struct behaviour *behaviour);
 
 /*
