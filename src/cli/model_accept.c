@@ -3,13 +3,12 @@
 
 static const char usage[] = DECIDE_SYNOPSIS(
 	"accept") "\n"
-		  "Notes that behaviours are normal: whoever judges by the decisions takes them as if the model had "
-		  "them, and so\n"
-		  "does every later version of the model. With --finding each behaviour in the findings is accepted, "
-		  "but for those\n"
-		  "that somebody has forbidden: name such by a line.\n"
+		  "Notes that behaviours are normal: whoever judges by the decisions takes them as if the model had\n"
+		  "them, and so does every later version of the model. With --finding each behaviour in the findings "
+		  "is\n"
+		  "accepted, but for those that somebody has forbidden: name such by a line.\n"
 		  "\n" DECIDE_HELP "\n"
-		  "Example: sombrero model accept -d web.decisions --reason 'new pool' --finding findings.ndjson\n";
+		  "Example: sombrero model accept -d web.decisions --reason 'new pool' --finding found.ndjson\n";
 
 static int run(int argc, char **argv)
 {

@@ -3,7 +3,7 @@
 
 static const char usage[] = DECIDE_SYNOPSIS("forbid") "\n"
 						      "Notes that behaviours are forbidden: each is a finding, "
-						      "whatever the model says, and is never learned.\n"
+						      "whatever the model says, and never learned.\n"
 						      "\n" DECIDE_HELP "\n"
 						      "Example: sombrero model forbid -d web.decisions --reason 'no "
 						      "shells' --context 'service nginx' exec '/bin/sh(**)'\n";
