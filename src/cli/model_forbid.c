@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/model_decide.h"
 
-static const char usage[] = DECIDE_SYNOPSIS("forbid") "\n"
-						      "Notes that behaviours are forbidden: each is a finding, "
-						      "whatever the model says, and never learned.\n"
-						      "\n" DECIDE_HELP "\n"
-						      "Example: sombrero model forbid -d web.decisions --reason 'no "
-						      "shells' --context 'service nginx' exec '/bin/sh(**)'\n";
+static const char usage[] = DECIDE_SYNOPSIS(
+	"forbid") "\n"
+		  "Notes that behaviours are forbidden: each is a finding, whatever the model says, and never "
+		  "learned.\n"
+		  "\n" DECIDE_HELP "\n"
+		  "Example: sombrero model forbid -d FILE --reason 'no shells' --context boot exec '/bin/sh(**)'\n";
 
 static int run(int argc, char **argv)
 {

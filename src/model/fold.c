@@ -9,12 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/model.h"
-
 /* A range of paths that are all in one directory, whose path has `prefix` bytes with its slash. */
 struct directory {
 	struct fold_path *paths;
 	size_t count, prefix;
+	size_t limit; /* so many names are no more than there may be */
 };
 
 /* Longer ones are parts of names. */
@@ -105,7 +104,7 @@ static bool has_too_many_directories(const struct directory *directory)
 			return true;
 		last = name;
 		last_size = size;
-		if (++names > MODEL_NAMES_MAX)
+		if (++names > directory->limit)
 			return true;
 	}
 	return false;
@@ -145,7 +144,7 @@ static size_t group_end(const struct directory *files, size_t from, bool *many)
 		const char *name = name_of(files, at);
 
 		names += at == from || strcmp(name, name_of(files, at - 1)) != 0;
-		*many = *many || names > MODEL_NAMES_MAX || (name[0] == '*' && extension_of(name) == name + 1);
+		*many = *many || names > files->limit || (name[0] == '*' && extension_of(name) == name + 1);
 	}
 	return at;
 }
@@ -160,7 +159,7 @@ static bool become_one(const struct directory *files)
 
 		to = group_end(files, from, &many);
 		extensions += !is_plain;
-		if ((is_plain && many) || extensions > MODEL_NAMES_MAX)
+		if ((is_plain && many) || extensions > files->limit)
 			return true;
 	}
 	return false;
@@ -209,14 +208,14 @@ static size_t prefix_size(const char *path, size_t depth)
 	return (size_t)(at - path) + 1;
 }
 
-void fold_paths(struct fold_path *paths, size_t count)
+void fold_paths(struct fold_path *paths, size_t count, const struct fold_limits *limits)
 {
 	bool is_deep = true;
 
 	for (size_t depth = 1; is_deep; depth++) {
 		is_deep = false;
 		for (size_t from = 0, to; from < count; from = to) {
-			struct directory directory = { paths + from, 1, prefix_size(paths[from].text, depth) };
+			struct directory directory = { paths + from, 1, prefix_size(paths[from].text, depth), 0 };
 
 			to = from + 1;
 			if (!directory.prefix)
@@ -224,6 +223,7 @@ void fold_paths(struct fold_path *paths, size_t count)
 			while (to < count && strncmp(paths[to].text, paths[from].text, directory.prefix) == 0)
 				to++;
 			directory.count = to - from;
+			directory.limit = fold_limit(limits, paths[from].text, directory.prefix);
 			fold_directory(&directory);
 			is_deep = true;
 		}

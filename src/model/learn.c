@@ -273,6 +273,8 @@ static int fold_waiting(struct learner *learner, struct loose *loose)
 	struct model *folded = model_new();
 	int status = folded ? add_waiting(NULL, folded, loose, &any) : -ENOMEM;
 
+	if (folded)
+		model_limit(folded, model_limits(learner->model));
 	if (!status)
 		status = model_fold(folded);
 	if (!status) {

@@ -39,6 +39,7 @@ struct model {
 	size_t count, capacity;
 	size_t writes; /* lines of that kind */
 	bool sorted;
+	const struct fold_limits *limits;
 };
 
 /* What a line is found by. */
@@ -519,7 +520,7 @@ static int copy_paths(struct model *model, struct fold_path *paths, size_t *coun
 }
 
 /* Each program's of each context for itself. */
-static void fold_each(struct fold_path *paths, size_t count)
+static void fold_each(struct fold_path *paths, size_t count, const struct fold_limits *limits)
 {
 	for (size_t from = 0, to; from < count; from = to) {
 		const struct line *first = paths[from].line, *other;
@@ -530,7 +531,7 @@ static void fold_each(struct fold_path *paths, size_t count)
 			    strcmp(other->entry.behaviour.program, first->entry.behaviour.program) != 0)
 				break;
 		}
-		fold_paths(paths + from, to - from);
+		fold_paths(paths + from, to - from, limits);
 	}
 }
 
@@ -566,6 +567,16 @@ static void forget_nothings(struct model *model)
 	}
 }
 
+void model_limit(struct model *model, const struct fold_limits *limits)
+{
+	model->limits = limits;
+}
+
+const struct fold_limits *model_limits(const struct model *model)
+{
+	return model->limits;
+}
+
 int model_fold(struct model *model)
 {
 	struct fold_path *paths;
@@ -580,7 +591,7 @@ int model_fold(struct model *model)
 	sort(model);
 	status = copy_paths(model, paths, &count);
 	if (!status) {
-		fold_each(paths, count);
+		fold_each(paths, count, model->limits);
 		status = add_folded(model, paths, count);
 	}
 	for (size_t i = 0; i < count; i++)

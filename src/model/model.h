@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "model/behaviour.h"
+#include "model/fold_limits.h"
 #include "model/rate.h"
 #include "model/seen.h"
 
@@ -57,6 +58,10 @@ bool model_judges(const struct model *model, const struct behaviour *behaviour);
  * So many different names in one directory are written as they are; more become one `*`: docs/reference/model.md.
  */
 #define MODEL_NAMES_MAX 50
+
+/* From now on it is folded by these limits, which it borrows; NULL: MODEL_NAMES_MAX everywhere, as it begins. */
+void model_limit(struct model *model, const struct fold_limits *limits);
+const struct fold_limits *model_limits(const struct model *model);
 
 /*
  * Folds the written paths of each program that are too many in one directory, and forgets what others cover. What

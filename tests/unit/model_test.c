@@ -968,27 +968,32 @@ static int is_covered(void *owner, struct model_entry *entry)
 	return 0;
 }
 
-static void folding_parts_before_changes_nothing_in_whatever_order(void **state)
+static int fold_by(struct model *model, const struct fold_limits *limits)
+{
+	model_limit(model, limits);
+	return model_fold(model);
+}
+
+static void fold_in_any_order(const struct fold_limits *limits)
 {
 	size_t raw = 0, folded = 0;
 
-	(void)state;
 	for (int round = 0; round < 100; round++) {
 		struct model *a = random_writes(), *b = random_writes(), *c = random_writes();
 		struct model *ab = merged(a, b), *whole = merged(ab, c), *all = merged(ab, c);
 		struct model *parts, *others, *bc = merged(c, b);
 
 		raw += model_size(whole);
-		assert_int_equal(model_fold(whole), 0);
+		assert_int_equal(fold_by(whole, limits), 0);
 		folded += model_size(whole);
 		assert_int_equal(model_each(all, is_covered, whole), 0);
-		assert_int_equal(model_fold(ab), 0);
+		assert_int_equal(fold_by(ab, limits), 0);
 		parts = merged(ab, c);
-		assert_int_equal(model_fold(parts), 0);
+		assert_int_equal(fold_by(parts, limits), 0);
 		assert_same(parts, whole);
-		assert_int_equal(model_fold(a) | model_fold(bc), 0);
+		assert_int_equal(fold_by(a, limits) | fold_by(bc, limits), 0);
 		others = merged(bc, a);
-		assert_int_equal(model_fold(others), 0);
+		assert_int_equal(fold_by(others, limits), 0);
 		assert_same(others, whole);
 		model_free(a);
 		model_free(b);
@@ -1001,6 +1006,86 @@ static void folding_parts_before_changes_nothing_in_whatever_order(void **state)
 		model_free(whole);
 	}
 	assert_in_range(folded, raw / 100, raw * 9 / 10);
+}
+
+static void folding_parts_before_changes_nothing_in_whatever_order(void **state)
+{
+	(void)state;
+	fold_in_any_order(NULL);
+}
+
+static struct fold_limits *limits_of(const char *const directories[], const size_t names[], size_t count)
+{
+	struct fold_limits *limits = fold_limits_new();
+	struct error error = { "" };
+
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(fold_limits_add(limits, directories[i], names[i], &error), 0);
+	return limits;
+}
+
+static void limits_of_directories_change_nothing_of_that(void **state)
+{
+	static const char *const directories[] = { "/a", "/a/b/", "/b/*", "/b/7", "/c", "/a/3/b", "/" };
+	static const size_t names[] = { 5, 80, 3, 200, 20, 1, 30 };
+
+	(void)state;
+	for (size_t count = 1; count <= LENGTH(names); count++) {
+		struct fold_limits *limits = limits_of(directories, names, count);
+
+		fold_in_any_order(limits);
+		fold_limits_free(limits);
+	}
+}
+
+static void the_longest_directory_limits_and_what_stars_leave_open_the_smallest(void **state)
+{
+	static const char *const directories[] = { "/var/www", "/var/www/up", "/srv/*/up", "/srv/a/up" };
+	static const size_t names[] = { 5, 500, 7, 9 };
+	static const struct {
+		const char *path;
+		size_t limit;
+	} cases[] = {
+		{ "/etc/", MODEL_NAMES_MAX }, { "/var/", MODEL_NAMES_MAX },
+		{ "/var/www/", 5 },           { "/var/www2/", MODEL_NAMES_MAX },
+		{ "/var/www/x/y/", 5 },       { "/var/www/up/", 500 },
+		{ "/var/www/up/x/", 500 },    { "/var/www/*/", 5 },
+		{ "/var/*/up/", 5 },          { "/srv/a/up/", 7 }, /* of two as long the smaller */
+		{ "/srv/b/up/", 7 },          { "/srv/*/up/", 7 },
+		{ "/", MODEL_NAMES_MAX },
+	};
+	struct fold_limits *limits = limits_of(directories, names, LENGTH(names));
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		assert_int_equal(fold_limit(limits, cases[i].path, strlen(cases[i].path)), cases[i].limit);
+	fold_limits_free(limits);
+}
+
+static void a_wrong_limit_is_refused_with_the_reason(void **state)
+{
+	static const struct {
+		const char *directory;
+		size_t names;
+		const char *error;
+	} cases[] = {
+		{ "srv", 5, "is not absolute; begin it with /" },
+		{ "/srv/**", 5, "has a **; a directory is one: write * for each of its names that differs" },
+		{ "/srv//x", 5, "has an empty name in it, or is longer than 511 bytes" },
+		{ "/srv/a b", 5, "is not written as a model has it; blanks are \\x20" },
+		{ "/srv", 0, "wants a number from 1 to 100000" },
+		{ "/srv", 100001, "wants a number from 1 to 100000" },
+	};
+	struct fold_limits *limits = fold_limits_new();
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct error error = { "" };
+
+		assert_int_equal(fold_limits_add(limits, cases[i].directory, cases[i].names, &error), -EINVAL);
+		assert_string_equal(error.text, cases[i].error);
+	}
+	fold_limits_free(limits);
 }
 
 /* ---- normalising ---- */
@@ -1924,6 +2009,9 @@ int main(void)
 		cmocka_unit_test(patterns_of_people_stay_and_a_fold_has_the_counts),
 		cmocka_unit_test(who_wrote_something_is_not_said_to_write_nothing),
 		cmocka_unit_test(folding_parts_before_changes_nothing_in_whatever_order),
+		cmocka_unit_test(limits_of_directories_change_nothing_of_that),
+		cmocka_unit_test(the_longest_directory_limits_and_what_stars_leave_open_the_smallest),
+		cmocka_unit_test(a_wrong_limit_is_refused_with_the_reason),
 		cmocka_unit_test(a_hostile_text_cannot_make_matching_slow),
 		cmocka_unit_test(paths_lose_what_is_incidental_and_nothing_else),
 		cmocka_unit_test(programs_keep_their_class_and_exact_names_where_anyone_may_write),
