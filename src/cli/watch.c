@@ -232,9 +232,9 @@ static int conclude(const struct watch *watch, const struct source_result *resul
 	if (!watch->judge)
 		return has_findings(watch) ? EXIT_DEVIATION : EXIT_CLEAN;
 	tally = judge_tally(watch->judge);
-	say("%llu events, %llu deviations (%llu more of the same), %llu lost", (unsigned long long)tally->events,
-	    (unsigned long long)tally->deviations, (unsigned long long)tally->repeated,
-	    (unsigned long long)tally->lost);
+	say("%llu events, %llu deviations (%llu of them beneath others, %llu more of the same), %llu lost",
+	    (unsigned long long)tally->events, (unsigned long long)tally->deviations,
+	    (unsigned long long)tally->beneath, (unsigned long long)tally->repeated, (unsigned long long)tally->lost);
 	if (watch->least)
 		say("%llu of the deviations are %s or worse", (unsigned long long)watch->printed,
 		    severity_name(watch->least));

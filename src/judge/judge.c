@@ -71,10 +71,20 @@ void judge_decide(struct judge *judge, const struct decisions *decisions)
 	judge->decisions = decisions;
 }
 
+/* A program of a context that is told as new there. */
+static bool is_told_program(const struct judge *judge, const struct behaviour *behaviour)
+{
+	struct behaviour start = *behaviour;
+
+	start.kind = BEHAVIOUR_EXEC;
+	start.object = "";
+	return behaviour->kind != BEHAVIOUR_EXEC && model_find(judge->told, &start);
+}
+
 static enum finding_kind kind_of(const struct judge *judge, const struct behaviour *behaviour)
 {
 	if (model_has_context(judge->model, behaviour))
-		return FINDING_BEHAVIOUR;
+		return is_told_program(judge, behaviour) ? FINDING_BENEATH : FINDING_BEHAVIOUR;
 	return model_has_context(judge->told, behaviour) ? FINDING_BENEATH : FINDING_CONTEXT;
 }
 
@@ -193,8 +203,13 @@ static int tell(struct judge *judge, struct finding *finding)
 {
 	if (!finding->count)
 		return 0;
-	judge->tally.deviations++;
 	weigh(judge, finding);
+	/* A new program is news once; what a person has to look at is told in full all the same. */
+	if (finding->kind == FINDING_BENEATH && finding->verdict.severity >= SEVERITY_RISKY &&
+	    model_has_context(judge->model, finding->behaviour))
+		finding->kind = FINDING_BEHAVIOUR;
+	judge->tally.deviations++;
+	judge->tally.beneath += finding->kind == FINDING_BENEATH;
 	return judge->sink(judge->owner, finding);
 }
 
@@ -241,7 +256,7 @@ const char *finding_kind_name(enum finding_kind kind)
 {
 	static const char *const names[FINDING_KIND_COUNT] = {
 		[FINDING_BEHAVIOUR] = "new behaviour",  [FINDING_CONTEXT] = "new context",
-		[FINDING_BENEATH] = "in a new context", [FINDING_FLOOD] = "flood",
+		[FINDING_BENEATH] = "beneath", [FINDING_FLOOD] = "flood",
 		[FINDING_FORBIDDEN] = "forbidden",
 	};
 

@@ -15,7 +15,7 @@
 enum finding_kind {
 	FINDING_BEHAVIOUR = 1, /* a known context did what it never did */
 	FINDING_CONTEXT,       /* a context that the model does not know; with the first thing it did */
-	FINDING_BENEATH,       /* what else such a context did: belongs to its FINDING_CONTEXT */
+	FINDING_BENEATH,       /* what else such a context did, or what a program did whose start was told as a deviation */
 	FINDING_FLOOD,         /* one program did so many new things of a kind that from here on they are counted */
 	FINDING_FORBIDDEN,     /* somebody has forbidden it, whatever the model says */
 	FINDING_KIND_COUNT,
@@ -40,6 +40,7 @@ typedef int (*finding_sink)(void *owner, const struct finding *finding);
 struct judge_tally {
 	uint64_t events, judged; /* all; those that are behaviours */
 	uint64_t deviations;     /* findings: each is told once */
+	uint64_t beneath;        /* … of which belong to one before */
 	uint64_t repeated;       /* more of the same */
 	uint64_t untold;         /* new ones of a flood: counted only */
 	uint64_t lost;           /* things the sensor missed */

@@ -372,6 +372,24 @@ static void an_unknown_context_is_one_finding_with_the_rest_beneath(void **state
 	assert_int_equal(told.kind[1], FINDING_BENEATH);
 }
 
+static void what_a_new_program_does_is_beneath_its_start_unless_it_matters(void **state)
+{
+	const struct event events[] = { make_exec(1, CONTEXT_SERVICE, "web", "/usr/bin/helper"),
+					make_listen(1, CONTEXT_SERVICE, "web", "/usr/bin/helper", 4444),
+					make_listen(1, CONTEXT_SERVICE, "web", "/usr/bin/helper", 4445) };
+	struct event quiet = events[1];
+	struct told told;
+
+	(void)state;
+	quiet.local_address[0] = 127;
+	quiet.local_address[3] = 1;
+	judge_each((const struct event[]) { events[0], quiet, events[2] }, 3, &told);
+	assert_int_equal(told.count, 3);
+	assert_int_equal(told.kind[0], FINDING_BEHAVIOUR);
+	assert_int_equal(told.kind[1], FINDING_BENEATH);
+	assert_int_equal(told.kind[2], FINDING_BEHAVIOUR); /* on every address */
+}
+
 static void a_program_and_its_owner_are_one_finding_with_both_lines(void **state)
 {
 	const struct event events[] = { make_exec(1, CONTEXT_SERVICE, "web", "/usr/bin/id") };
@@ -536,6 +554,7 @@ int main(void)
 		cmocka_unit_test(a_new_context_is_as_severe_as_it_or_its_first_deed),
 		cmocka_unit_test(news_is_told_once_with_what_would_make_it_normal),
 		cmocka_unit_test(an_unknown_context_is_one_finding_with_the_rest_beneath),
+		cmocka_unit_test(what_a_new_program_does_is_beneath_its_start_unless_it_matters),
 		cmocka_unit_test(a_program_and_its_owner_are_one_finding_with_both_lines),
 		cmocka_unit_test(logins_are_not_judged_by_the_model),
 		cmocka_unit_test(a_write_elsewhere_is_told_by_the_name_of_the_file),
