@@ -89,7 +89,7 @@ class Play(unittest.TestCase):
 
 
 class Up(unittest.TestCase):
-    def test_ends_by_itself_without_a_terminal_and_leaves_nothing_but_the_model(self):
+    def test_ends_by_itself_without_a_terminal_and_leaves_nothing_but_the_model_and_its_statistics(self):
         before = leftovers()
         with tempfile.TemporaryDirectory() as directory:
             model = pathlib.Path(directory, "host.model")
@@ -98,7 +98,7 @@ class Up(unittest.TestCase):
             print(result.stdout, result.stderr)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertTrue(model.read_text().startswith("# sombrero model 1\n"))
-            self.assertEqual(os.listdir(directory), ["host.model"])
+            self.assertEqual(sorted(os.listdir(directory)), ["host.model", "host.model.stats"])
         self.assertEqual(re.findall(r"^== (.*) ==$", result.stdout, re.M), [
             "What Sombrero sees here, and what it costs", "This host, now", "A demonstration, on a site of its own",
             "Your host: learning"])
