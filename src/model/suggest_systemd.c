@@ -293,7 +293,9 @@ static void suggest_binds(struct unit *unit)
 		leave_out(unit, "SocketBindDeny",
 			  "it listens at ports of chance, of a pattern, or of another protocol than tcp and udp");
 	} else {
-		begin(unit, "Who binds an address before it connects (port 0) is refused too: then take this out.");
+		begin(unit, "Who binds an address before it connects (port 0) is refused too: then take this out. A "
+			    "systemd without\n"
+			    "# BPF_FRAMEWORK (`systemctl --version`), such as Debian 12's, takes no notice of it.");
 		buffer_text(unit->out, buffer_string(&binds));
 		buffer_text(unit->out, "SocketBindDeny=any\n");
 	}
