@@ -126,14 +126,19 @@ def attacks():
 
 
 class Recorder:
-    """`sombrero watch --json` of a host from before its boot to its end."""
+    """`sombrero watch --record` of a host from before its boot to its end. What it has to say of files is not kept: a model judges
+    them later."""
 
-    def __init__(self, cgroup, output, options=()):
+    STATUSES = (0, 3)
+
+    def __init__(self, cgroup, output, state, options=()):
+        self._output = output
+        self._recording = output.with_suffix(".recording")
         self._errors = output.with_suffix(".said").open("w+")
-        with output.open("wb") as file:
-            self._process = subprocess.Popen([SOMBRERO, "watch", "--json", "--cgroup", str(cgroup), *options],
-                                             stdin=subprocess.DEVNULL, stdout=file, stderr=self._errors,
-                                             preexec_fn=end_with_parent)
+        self._process = subprocess.Popen([SOMBRERO, "watch", "--json", "--cgroup", str(cgroup), "--record", self._recording,
+                                          "--state", str(state), "--auth-log", "none", *options],
+                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
+                                         preexec_fn=end_with_parent)
         try:
             wait_for("sombrero watch to begin", lambda: "watching" in self.said() or self._process.poll() is not None, 60)
             if self._process.poll() is not None:
@@ -146,11 +151,16 @@ class Recorder:
         return os.pread(self._errors.fileno(), 1 << 20, 0).decode(errors="backslashreplace")
 
     def stop(self):
+        """Leaves the events as NDJSON."""
         time.sleep(0.3)  # the last events are on their way
         self._process.send_signal(signal.SIGINT)
-        status = self._process.wait(60)
-        if status or "ERROR" in self.said():
+        status = self._process.wait(120)
+        if status not in self.STATUSES or "ERROR" in self.said():
             raise Failed(f"sombrero watch ended with {status}: {self.said()}")
+        with self._output.open("wb") as out:
+            subprocess.run([SOMBRERO, "watch", "--json", "--replay", self._recording], check=True, stdin=subprocess.DEVNULL,
+                           stdout=out, stderr=subprocess.DEVNULL)
+        self._recording.unlink()
 
     def close(self):
         if self._process.poll() is None:
@@ -192,13 +202,20 @@ class Host:
         self.write("/etc/faketimerc", moment.strftime("@%Y-%m-%d %H:%M:%S\n"))
 
     def start(self, prepare=lambda host: None):
-        self._host = FakeHost(self.name, SYSTEMD, disk=self._disk, volumes=self.workload.volumes)
+        state = self._folder / f"{self.name}.state"
+        state.mkdir(exist_ok=True)
+        self._host = FakeHost(self.name, SYSTEMD, disk=self._disk, mounts={"/var/lib/sombrero": str(state)},
+                              volumes=self.workload.volumes)
         routes = "".join(f"ip route add local {network} dev lo\n" for network in CLIENT_NETWORKS)
+        # A day takes seconds: what is restarted each day is not restarted too often.
+        self.write("/etc/systemd/system.conf.d/noise.conf", "[Manager]\nDefaultStartLimitIntervalSec=0\n")
         self.prepare(f"ip address add {ADDRESS}/32 dev lo\n{routes}")
         prepare(self)
         output = self._folder / f"{self.name}.{len(self._recordings)}.ndjson"
-        options = [f"--change={unit}" for unit in self.workload.changes]
-        self._recorder = Recorder(self._host.cgroup, output, options)
+        options = [*(f"--change={unit}" for unit in self.workload.changes), *(f"--files={glob}" for glob in self.workload.files)]
+        # The first process is there already, so that the sensor knows whose files are meant.
+        (self._host.cgroup / "cgroup.procs").write_text(str(self._host.pid))
+        self._recorder = Recorder(self._host.cgroup, output, state, options)
         self._recordings.append(output)
         self._host.boot(120)
         self.workload.booted(self)

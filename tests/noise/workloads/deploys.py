@@ -3,7 +3,7 @@
 
 import subprocess
 
-from harness import ADDRESS, FAKETIME, SOMBRERO, Workload
+from harness import ADDRESS, FAKETIME, SOMBRERO, Failed, Workload
 
 HOOK = """#!/bin/sh
 set -e
@@ -109,8 +109,8 @@ class Deploys(Workload):
         host.write("/usr/local/bin/vendor.php", VENDOR)
         host.path("/usr/local/bin/sombrero").write_bytes(SOMBRERO.read_bytes())
         host.path("/usr/local/bin/sombrero").chmod(0o755)
-        host.write("/etc/systemd/system/shop.service", "[Service]\nUser=shop\nRestart=on-failure\nExecStart=/srv/shop/current/app.py\n")
-        host.write("/etc/systemd/system/shop-worker.service", "[Service]\nUser=shop\nRestart=on-failure\n"
+        host.write("/etc/systemd/system/shop.service", "[Unit]\nConditionPathExists=/srv/shop/current\n[Service]\nUser=shop\nRestart=on-failure\nExecStart=/srv/shop/current/app.py\n")
+        host.write("/etc/systemd/system/shop-worker.service", "[Unit]\nConditionPathExists=/srv/shop/current\n[Service]\nUser=shop\nRestart=on-failure\n"
                    "ExecStart=/usr/bin/php /srv/shop/current/worker.php\n")
         host.write("/etc/systemd/system/shop-cleanup.service", "[Service]\nType=oneshot\nUser=shop\n"
                    "ExecStart=/usr/bin/php /srv/shop/current/bin/cleanup.php\n")
@@ -149,7 +149,9 @@ class Deploys(Workload):
         git = ["git", "-C", str(site), "-c", "user.name=d", "-c", "user.email=d@example.org"]
         for words in (["add", "."], ["commit", "-q", "-m", f"version {self.commits}"],
                       ["push", "-q", f"deploy@{ADDRESS}:/srv/git/shop.git", "main"]):
-            host.run(*git, *words, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "GIT_SSH_COMMAND": ssh, "HOME": "/nonexistent"})
+            said = host.run(*git, *words, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "GIT_SSH_COMMAND": ssh, "HOME": "/nonexistent"})
+        if not host.path("/srv/shop/current").is_symlink():
+            raise Failed(f"the push deployed nothing: {said}")
 
     def visit(self, host, rng, count):
         source = f"{rng.choice(('198.51.100', '203.0.113'))}.{rng.randrange(1, 255)}"

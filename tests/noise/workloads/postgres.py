@@ -57,7 +57,7 @@ class Postgres(Workload):
     name = "postgres"
     about = "PostgreSQL: clients, WAL archive, dumps, base backups, vacuum, a restore test, a month's end"
     needs = ("/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/bin/pgbench")
-    files = ("/var/backups/**", "/etc/postgresql/**", "/var/log/postgresql/**", "/var/lib/postgresql/15/main/**")
+    files = ("/var/backups/**", "/etc/postgresql/**", "/var/log/postgresql/**")
     megabytes = 4096
 
     def prepare(self, host):
