@@ -14,6 +14,7 @@ struct judge {
 	struct model *told_forbidden;      /* apart, since they don't say that their context is new */
 	struct table quotas;               /* how many were told, by context, program and kind */
 	const struct networks *networks;
+	struct runaways *runaways; /* NULL: nobody knows what is usual */
 	finding_sink sink;
 	void *owner;
 	struct judge_tally tally;
@@ -174,10 +175,13 @@ static int compare(struct judge *judge, struct finding *finding)
 		const struct behaviour *behaviour = &judge->behaviours.item[i];
 		struct model_entry *entry = model_match(judge->model, behaviour);
 
-		if (entry)
+		if (entry) {
 			entry->count++;
-		else if (model_judges(judge->model, behaviour))
+			if (judge->runaways)
+				status = runaways_allowed(judge->runaways, entry, finding->event);
+		} else if (model_judges(judge->model, behaviour)) {
 			status = deviate(judge, behaviour, kind_of(judge, behaviour), finding);
+		}
 	}
 	return status;
 }
@@ -225,6 +229,11 @@ static int judge_forbidden(struct judge *judge, struct finding *finding)
 	return status ? status : tell(judge, finding);
 }
 
+void judge_set_runaways(struct judge *judge, struct runaways *runaways)
+{
+	judge->runaways = runaways;
+}
+
 int judge_event(void *to, const struct event *event)
 {
 	struct judge *judge = to;
@@ -236,6 +245,9 @@ int judge_event(void *to, const struct event *event)
 		return 0;
 	}
 	judge->tally.events++;
+	status = judge->runaways ? runaways_event(judge->runaways, event) : 0;
+	if (status)
+		return status;
 	behaviours_of(event, judge->networks, &judge->behaviours);
 	if (!judge->behaviours.count)
 		return 0;

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "event/event.h"
+#include "judge/runaway.h"
 #include "model/decisions.h"
 #include "model/model.h"
 #include "model/network.h"
@@ -62,6 +63,9 @@ void judge_free(struct judge *judge);
 
 /* From now on what these forbid is a finding; the model has had them applied (decisions_apply). Borrows. */
 void judge_decide(struct judge *judge, const struct decisions *decisions);
+
+/* From now on it tells `runaways` (borrowed) of each event, and of what the model allows; they tell their findings themselves. */
+void judge_set_runaways(struct judge *judge, struct runaways *runaways);
 
 /* An event_sink whose owner is the judge: 0, -ENOMEM, or what the finding sink returned. */
 int judge_event(void *to, const struct event *event);

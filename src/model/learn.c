@@ -2,7 +2,6 @@
 #include "model/learn.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +42,7 @@ struct learner {
 	bool watches_files;
 	size_t fold_at; /* lines */
 	struct table loose;
-	char host[256];     /* of the event that is learned, */
-	uint64_t host_hash; /* … as rates know it, */
-	uint64_t minute;    /* … and when it was */
+	struct host_minute now; /* of the event that is learned */
 	struct learner_tally tally;
 	struct behaviours behaviours; /* large: not for the stack */
 };
@@ -382,21 +379,11 @@ static int file_as(struct learner *learner, const struct loose *loose, const str
 	return status;
 }
 
-/* Events of a host come after each other most often. */
-static void note_time(struct learner *learner, const struct event *event)
-{
-	learner->minute = event->time_ns / UINT64_C(60000000000);
-	if (learner->host_hash && strncmp(learner->host, event->host, sizeof(learner->host) - 1) == 0)
-		return;
-	(void)snprintf(learner->host, sizeof(learner->host), "%s", event->host);
-	learner->host_hash = hash_text(learner->host) | 1;
-}
-
 static int note_rate(const struct learner *learner, struct model_entry *entry)
 {
 	if (!entry->rate)
 		entry->rate = rate_new();
-	return entry->rate ? rate_note(entry->rate, learner->host_hash, learner->minute) : -ENOMEM;
+	return entry->rate ? rate_note(entry->rate, learner->now.host_hash, learner->now.minute) : -ENOMEM;
 }
 
 /* What a service or job used is no behaviour. */
@@ -464,7 +451,7 @@ int learner_event(void *to, const struct event *event)
 	learner->tally.events++;
 	learner->tally.by_context[event->context.kind]++;
 	learner->watches_files = learner->watches_files || event_is_file(event);
-	note_time(learner, event);
+	host_minute_of(&learner->now, event);
 	if (event->kind == EVENT_USAGE)
 		return note_usage(learner, event);
 	if (event->kind == EVENT_CONTEXT)

@@ -3,7 +3,11 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
 
 void minutes_free(struct minutes *minutes)
 {
@@ -87,6 +91,16 @@ int minutes_turn(struct minutes *minutes, uint64_t host, uint64_t minute, struct
 		last->minute = minute;
 	last->count += last->count < UINT32_MAX;
 	return 0;
+}
+
+void host_minute_of(struct host_minute *out, const struct event *event)
+{
+	out->minute = event->time_ns / UINT64_C(60000000000);
+	/* Events of one host come after each other most often. */
+	if (out->host_hash && strncmp(out->host, event->host, sizeof(out->host) - 1) == 0)
+		return;
+	(void)snprintf(out->host, sizeof(out->host), "%s", event->host);
+	out->host_hash = hash_text(out->host) | 1;
 }
 
 struct rate *rate_new(void)

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "event/event.h"
 #include "model/sketch.h"
 
 /* Minutes of so many hosts are counted at a time; of more, the one that lies back furthest ends early. */
@@ -41,6 +42,15 @@ static inline int minutes_note(struct minutes *minutes, uint64_t host, uint64_t 
 	}
 	return minutes_turn(minutes, host, minute, ended);
 }
+
+/* On which host and when an event was, as minutes count; what was asked last is kept. All zero at first. */
+struct host_minute {
+	char host[256];
+	uint64_t host_hash; /* good as long as this process runs; never 0 */
+	uint64_t minute;
+};
+
+void host_minute_of(struct host_minute *out, const struct event *event);
 
 /* How often a behaviour came in the minutes of hosts in which it came at all. */
 struct rate {
