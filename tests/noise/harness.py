@@ -63,6 +63,7 @@ class Workload:
     name = ""
     about = ""
     needs = ()  # programs that must be there
+    packages = ()  # Debian packages that the host has besides this machine's
     files = ()  # globs of files that are watched
     services = ()  # --service of learn and watch: as a policy of that workload would name them
     changes = ()  # --change, likewise
@@ -204,8 +205,11 @@ class Host:
     def start(self, prepare=lambda host: None):
         state = self._folder / f"{self.name}.state"
         state.mkdir(exist_ok=True)
-        self._host = FakeHost(self.name, SYSTEMD, disk=self._disk, mounts={"/var/lib/sombrero": str(state)},
-                              volumes=self.workload.volumes)
+        packages = () if self._recordings else self.workload.packages
+        mounts = {"/var/lib/sombrero": str(state), **({ARCHIVES: str(archives())} if packages else {})}
+        self._host = FakeHost(self.name, SYSTEMD, disk=self._disk, mounts=mounts, volumes=self.workload.volumes)
+        if packages:
+            self._install(*packages)
         routes = "".join(f"ip route add local {network} dev lo\n" for network in CLIENT_NETWORKS)
         # A day takes seconds: what is restarted each day is not restarted too often.
         self.write("/etc/systemd/system.conf.d/noise.conf", "[Manager]\nDefaultStartLimitIntervalSec=0\n")
@@ -251,6 +255,16 @@ class Host:
                 raw.unlink()
         return output
 
+    def _install(self, *packages):
+        """Before its first boot, with this machine's network; nothing is started."""
+        self.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+        enter = [word for word in self.enter("env", "DEBIAN_FRONTEND=noninteractive") if word != "--net"]
+        with _packing:
+            self.run(*enter, "apt-get", "-q", "-y", "-o", "Acquire::Retries=3", "-o", "APT::Sandbox::User=root", "-o",
+                     "Binary::apt-get::APT::Keep-Downloaded-Packages=true", "-o", "DPkg::Post-Invoke=", "install",
+                     "--no-install-recommends", *packages, seconds=300)
+        self.path("/usr/sbin/policy-rc.d").unlink()
+
     # -- what happens there
 
     def unit(self, name, verb="start", seconds=120, check=True):
@@ -294,6 +308,14 @@ class Host:
 
 
 _packing = threading.Lock()
+ARCHIVES = "/var/cache/apt/archives"
+
+
+def archives():
+    """Where packages stay that were fetched once."""
+    folder = ROOT / "build" / "cache" / "noise" / "archives"
+    (folder / "partial").mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def newer(package):
