@@ -6,26 +6,28 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&command_model_accept, &command_model_forbid,  &command_model_revoke,
+	&command_model_accept, &command_model_diff,    &command_model_forbid, &command_model_revoke,
 	&command_model_show,   &command_model_suggest, &command_model_test,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-static const char usage[] = "Usage: sombrero model COMMAND [OPTION…]\n"
-			    "\n"
-			    "Works on models as files: they can be read, compared, merged and decided on.\n"
-			    "\n"
-			    "  accept   note in a file of decisions that behaviours are normal\n"
-			    "  forbid   note in a file of decisions that behaviours are findings, whatever a model says\n"
-			    "  revoke   note in a file of decisions that earlier ones no longer hold\n"
-			    "  show     print models as one, in the form that sombrero writes\n"
-			    "  suggest  print a firewall, or what confines a systemd unit, by a model\n"
-			    "  test     compare recorded events with models: what deviates, what was never used\n"
-			    "\n"
-			    "Exit status: 0 done, 1 failure, 2 usage or input; more in the help of each.\n"
-			    "\n"
-			    "Help on one of them: sombrero model COMMAND --help\n";
+static const char usage[] =
+	"Usage: sombrero model COMMAND [OPTION…]\n"
+	"\n"
+	"Works on models as files: they can be read, compared, merged and decided on.\n"
+	"\n"
+	"  accept   note in a file of decisions that behaviours are normal\n"
+	"  diff     say what one model allows and another doesn't, and what follows from it\n"
+	"  forbid   note in a file of decisions that behaviours are findings, whatever a model says\n"
+	"  revoke   note in a file of decisions that earlier ones no longer hold\n"
+	"  show     print models as one, in the form that sombrero writes\n"
+	"  suggest  print a firewall, or what confines a systemd unit, by a model\n"
+	"  test     compare recorded events with models: what deviates, what was never used\n"
+	"\n"
+	"Exit status: 0 done, 1 failure, 2 usage or input; more in the help of each.\n"
+	"\n"
+	"Help on one of them: sombrero model COMMAND --help\n";
 
 int model_argument(const char *path, struct model **out)
 {

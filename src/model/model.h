@@ -20,6 +20,7 @@ struct model;
 /* A model line and what was seen of it. */
 struct model_entry {
 	struct behaviour behaviour; /* strings owned by the model */
+	uint32_t line;              /* where it stood in the text that it was read from, from 1; 0: it was not read */
 	uint64_t count;             /* observations since it was loaded or made; not part of the text */
 	struct seen *seen;          /* owned by the model; NULL where nothing is known; not part of the text */
 	struct rate *rate;          /* likewise; also NULL for a line with a pattern, which many behaviours may share */

@@ -177,6 +177,7 @@ static const struct row rows[] = {
 	{ "raw-ping", BEHAVIOUR_RAW, TRAIT(PING), MEDIUM, "pings" },
 	{ "raw", BEHAVIOUR_RAW, 0, HIGH, "makes packets of its own" },
 
+	{ "write-nothing", BEHAVIOUR_WRITE, TRAIT(NOTHING), INFORMATIONAL, "is known to write nothing" },
 	{ "write-later", BEHAVIOUR_WRITE, TRAIT(PERSISTENCE) | SERVICE, CRITICAL, "changes what is run later" },
 	{ "write-later", BEHAVIOUR_WRITE, TRAIT(PERSISTENCE), HIGH, "changes what is run later" },
 	{ "write-accounts", BEHAVIOUR_WRITE, TRAIT(ACCOUNTS) | SERVICE, CRITICAL, "changes who may log in or do what" },

@@ -113,6 +113,11 @@ int text_fault(const struct text_reader *reader, const char *at, const char *for
 			 (size_t)(at - reader->line) + 1, what);
 }
 
+size_t text_number(const struct text_reader *reader)
+{
+	return reader->number;
+}
+
 /* "found 'x', expected y": `at` is in `word`, or anywhere if that is missing. */
 int text_expected(const struct text_reader *reader, struct word word, const char *at, const char *what)
 {
@@ -496,8 +501,11 @@ int text_read_line(const struct text_form *form, const char *context, const char
 static int take_line(void *owner, const struct text_line *line)
 {
 	struct model *model = owner;
-	int status = model_add(model, line->behaviour, NULL);
+	struct model_entry *entry;
+	int status = model_add(model, line->behaviour, &entry);
 
+	if (status > 0)
+		entry->line = (uint32_t)text_number(line->reader);
 	if (status > 0 && model_size(model) > MODEL_LINES_MAX)
 		return text_fault(line->reader, line->first.text,
 				  "found more than %u behaviours, expected a smaller model", MODEL_LINES_MAX);

@@ -57,6 +57,9 @@ int text_read_line(const struct text_form *form, const char *context, const char
 int text_fault(const struct text_reader *reader, const char *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The number of the line that is being read, from 1. */
+size_t text_number(const struct text_reader *reader);
+
 /* "found 'x', expected y": `at` is in `word`, or anywhere if that has the size 0. */
 int text_expected(const struct text_reader *reader, struct word word, const char *at, const char *what);
 

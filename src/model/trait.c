@@ -51,6 +51,7 @@ static const char *const names[TRAIT_COUNT] = {
 	[TRAIT_UDP] = "udp",
 	[TRAIT_PACKET] = "packet socket",
 	[TRAIT_PING] = "icmp",
+	[TRAIT_NOTHING] = "none",
 	[TRAIT_ACCOUNTS] = "accounts and keys",
 	[TRAIT_PERSISTENCE] = "what is run later",
 	[TRAIT_LOGIN_RECORDS] = "records of logins",
@@ -407,6 +408,7 @@ struct path_rule {
 };
 
 static const struct path_rule paths[] = {
+	{ TRAIT_NOTHING, IS, BEHAVIOUR_WRITE_NOTHING },
 	{ TRAIT_ACCOUNTS, NAME, "shadow gshadow passwd group opasswd subuid subgid krb5.keytab" },
 	{ TRAIT_ACCOUNTS, BELOW, "/etc/sudoers.d" },
 	{ TRAIT_ACCOUNTS, IS, "/etc/sudoers" },

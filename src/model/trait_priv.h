@@ -61,6 +61,7 @@ enum trait {
 	TRAIT_PING,
 
 	/* write */
+	TRAIT_NOTHING, /* the line that says so */
 	TRAIT_ACCOUNTS,
 	TRAIT_PERSISTENCE,
 	TRAIT_LOGIN_RECORDS,
