@@ -9,162 +9,10 @@
 #include "base/buffer.h"
 #include "base/read.h"
 #include "policy/glob.h"
+#include "policy/parse_priv.h"
 #include "policy/policy.h"
-#include "policy/policy_priv.h"
-#include "policy/suggest_priv.h"
-#include "policy/tree_priv.h"
-
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
-struct parser {
-	const char *name; /* of the text */
-	struct error *error;
-	struct policy *policy;
-};
-
-/* What is done with the value of a key. `into` is what the mapping fills. */
-typedef int (*read_value)(struct parser *parser, const struct tree *value, void *into);
-
-struct key {
-	const char *name;
-	read_value read;
-	bool required;
-};
-
-/* Something that has keys, as errors call it. */
-struct mapping {
-	const char *what;    /* "a file rule" */
-	const char *example; /* of one */
-	const struct key *keys;
-	size_t count;
-	const char *const *later; /* NULL, or keys to come, ended by NULL: refused rather than ignored */
-};
-
-#define FAULT(parser_, place_, ...) tree_fault((parser_)->error, (parser_)->name, place_, __VA_ARGS__)
-
-/* ---- mappings ---- */
-
-/* What a value is, in an error's words. */
-static const char *kind_of(const struct tree *value)
-{
-	if (value->kind == TREE_LIST)
-		return "a list";
-	if (value->kind == TREE_MAPPING)
-		return "a mapping";
-	return value->plain && !*value->text ? "empty" : "a text";
-}
-
-static const char *key_word(const void *list, size_t index)
-{
-	return ((const struct key *)list)[index].name;
-}
-
-/* "path, on, except" */
-static void list_words(struct buffer *out, suggest_word word, const void *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		buffer_text(out, !i ? "" : i + 1 < count ? ", " : " or ");
-		buffer_text(out, word(list, i));
-	}
-}
-
-/* A word that is not among those known: which was meant, or which there are. */
-static int unknown_word(struct parser *parser, struct place place, const char *what, const char *typed,
-			suggest_word word, const void *list, size_t count)
-{
-	const char *meant = suggest(typed, word, list, count);
-	struct buffer known = BUFFER_INIT(512);
-	int status;
-
-	if (meant)
-		return FAULT(parser, place, "%s \"%s\"; did you mean \"%s\"?", what, tree_show(typed).text, meant);
-	list_words(&known, word, list, count);
-	status = FAULT(parser, place, "%s \"%s\"; write %s", what, tree_show(typed).text, buffer_string(&known));
-	buffer_free(&known);
-	return status;
-}
-
-static int read_member(struct parser *parser, const struct tree *member, const struct mapping *mapping, void *into)
-{
-	for (size_t i = 0; i < mapping->count; i++) {
-		if (strcmp(member->key, mapping->keys[i].name) == 0)
-			return mapping->keys[i].read(parser, member, into);
-	}
-	for (const char *const *later = mapping->later; later && *later; later++) {
-		if (strcmp(member->key, *later) == 0)
-			return FAULT(parser, member->key_place,
-				     "\"%s\" is not supported yet by this version; leave it out", *later);
-	}
-	return unknown_word(parser, member->key_place, "unknown key", member->key, key_word, mapping->keys,
-			    mapping->count);
-}
-
-static const struct tree *member_of(const struct tree *tree, const char *key)
-{
-	for (const struct tree *member = tree->first; member; member = member->next) {
-		if (strcmp(member->key, key) == 0)
-			return member;
-	}
-	return NULL;
-}
-
-static int read_mapping(struct parser *parser, const struct tree *value, const struct mapping *mapping, void *into)
-{
-	int status = 0;
-
-	if (value->kind != TREE_MAPPING)
-		return FAULT(parser, value->place, "%s is %s; write a mapping, as in %s", mapping->what, kind_of(value),
-			     mapping->example);
-	for (const struct tree *member = value->first; member && !status; member = member->next)
-		status = read_member(parser, member, mapping, into);
-	for (size_t i = 0; i < mapping->count && !status; i++) {
-		if (mapping->keys[i].required && !member_of(value, mapping->keys[i].name))
-			status = FAULT(parser, value->place, "%s lacks \"%s\"; add it, as in %s", mapping->what,
-				       mapping->keys[i].name, mapping->example);
-	}
-	return status;
-}
-
-/* ---- lists ---- */
-
-typedef int (*read_item)(struct parser *parser, const char *key, const struct tree *item, void *into);
-
-/* A list of one item at least, or, where `alone`, one item without a list. */
-static int read_list(struct parser *parser, const struct tree *value, bool alone, read_item read, void *into)
-{
-	int status = 0;
-
-	if (value->kind != TREE_LIST && !alone)
-		return FAULT(parser, value->place, "\"%s\" is %s; write a list", value->key, kind_of(value));
-	if (value->kind != TREE_LIST)
-		return read(parser, value->key, value, into);
-	if (!value->first)
-		return FAULT(parser, value->place, "\"%s\" is an empty list; fill it or leave it out", value->key);
-	for (const struct tree *item = value->first; item && !status; item = item->next)
-		status = read(parser, value->key, item, into);
-	return status;
-}
-
-/* Is it a text? 0 or a fault. */
-static int check_text(struct parser *parser, const char *key, const struct tree *value, const char *expected)
-{
-	if (value->kind == TREE_TEXT && (*value->text || !value->plain))
-		return 0;
-	return FAULT(parser, value->place, "\"%s\" is %s; write %s", key, kind_of(value), expected);
-}
 
 /* ---- values ---- */
-
-static int read_flag(struct parser *parser, const struct tree *value, bool *flag)
-{
-	bool plain = value->kind == TREE_TEXT && value->plain, yes = plain && strcmp(value->text, "true") == 0;
-
-	if (!yes && !(plain && strcmp(value->text, "false") == 0))
-		return FAULT(parser, value->place,
-			     "\"%s\" is neither true nor false; write one of them, without quotes", value->key);
-	*flag = yes;
-	return 0;
-}
 
 static const char *severity_word(const void *list, size_t index)
 {
@@ -175,13 +23,14 @@ static const char *severity_word(const void *list, size_t index)
 static int read_severity(struct parser *parser, const struct tree *value, void *into)
 {
 	struct file_rule *rule = into;
-	int status = check_text(parser, value->key, value, "informational, low, medium, high or critical");
+	int status = parse_text(parser, value->key, value, "informational, low, medium, high or critical");
 
 	if (status)
 		return status;
 	if (severity_parse(value->text, &rule->severity) == 0)
 		return 0;
-	return unknown_word(parser, value->place, "unknown severity", value->text, severity_word, NULL, SEVERITY_COUNT);
+	return parse_unknown(parser, value->place, "unknown severity", value->text, severity_word, NULL,
+			     SEVERITY_COUNT);
 }
 
 static const enum event_kind file_kinds[] = { EVENT_CREATE, EVENT_WRITE, EVENT_RENAME, EVENT_REMOVE, EVENT_ATTRIBUTES };
@@ -195,18 +44,18 @@ static const char *kind_word(const void *list, size_t index)
 static int read_kind(struct parser *parser, const char *key, const struct tree *item, void *into)
 {
 	struct file_rule *rule = into;
-	int status = check_text(parser, key, item, "create, write, rename, remove or attributes, or a list of these");
+	int status = parse_text(parser, key, item, "create, write, rename, remove or attributes, or a list of these");
 
 	if (status)
 		return status;
-	for (size_t i = 0; i < COUNT(file_kinds); i++) {
+	for (size_t i = 0; i < PARSE_COUNT(file_kinds); i++) {
 		if (strcmp(item->text, kind_word(NULL, i)) == 0) {
 			rule->kinds |= 1U << file_kinds[i];
 			return 0;
 		}
 	}
-	return unknown_word(parser, item->place, "unknown kind of event", item->text, kind_word, NULL,
-			    COUNT(file_kinds));
+	return parse_unknown(parser, item->place, "unknown kind of event", item->text, kind_word, NULL,
+			     PARSE_COUNT(file_kinds));
 }
 
 /* ---- except ---- */
@@ -222,7 +71,7 @@ static int read_who_item(struct parser *parser, const char *key, const struct tr
 	bool any =
 		except->who == WHO_CHANGE && item->kind == TREE_TEXT && item->plain && strcmp(item->text, "true") == 0;
 	int status =
-		check_text(parser, key, item,
+		parse_text(parser, key, item,
 			   except->who == WHO_CHANGE ? "true, a text or a list of texts" : "a text or a list of texts");
 	struct error why;
 
@@ -241,7 +90,7 @@ static int read_who(struct parser *parser, const struct tree *value, void *into)
 	while (strcmp(value->key, who_name(except.who)) != 0)
 		except.who++;
 	except.texts = &exception->who[except.who];
-	return read_list(parser, value, true, read_who_item, &except);
+	return parse_list(parser, value, true, read_who_item, &except);
 }
 
 static const struct key except_keys[] = {
@@ -250,8 +99,8 @@ static const struct key except_keys[] = {
 	{ "change", read_who, false },
 };
 
-static const struct mapping except_mapping = { "an exception", "{ user: chef }", except_keys, COUNT(except_keys),
-					       NULL };
+static const struct form except_form = { "an exception", "{ user: chef }", except_keys, PARSE_COUNT(except_keys),
+					 NULL };
 
 static int read_exception(struct parser *parser, const char *key, const struct tree *item, void *into)
 {
@@ -260,7 +109,7 @@ static int read_exception(struct parser *parser, const char *key, const struct t
 
 	if (!exception)
 		return -ENOMEM;
-	status = read_mapping(parser, item, &except_mapping, exception);
+	status = parse_mapping(parser, item, &except_form, exception);
 	if (!status && !item->first)
 		return FAULT(parser, item->place, "\"%s\" is an empty mapping, which excuses nobody; say whom", key);
 	if (!status && exception->who[WHO_CHANGE].count && !exception_says_whose(exception))
@@ -275,7 +124,7 @@ static int read_exception(struct parser *parser, const char *key, const struct t
 static int read_path(struct parser *parser, const char *key, const struct tree *item, void *into)
 {
 	struct file_rule *rule = into;
-	int status = check_text(parser, key, item, "a text or a list of texts, as in /srv/app/**");
+	int status = parse_text(parser, key, item, "a text or a list of texts, as in /srv/app/**");
 	struct error why;
 
 	if (status)
@@ -287,7 +136,7 @@ static int read_path(struct parser *parser, const char *key, const struct tree *
 
 static int read_paths(struct parser *parser, const struct tree *value, void *into)
 {
-	return read_list(parser, value, true, read_path, into);
+	return parse_list(parser, value, true, read_path, into);
 }
 
 static int read_on(struct parser *parser, const struct tree *value, void *into)
@@ -295,22 +144,22 @@ static int read_on(struct parser *parser, const struct tree *value, void *into)
 	struct file_rule *rule = into;
 
 	rule->kinds = 0;
-	return read_list(parser, value, true, read_kind, into);
+	return parse_list(parser, value, true, read_kind, into);
 }
 
 static int read_except(struct parser *parser, const struct tree *value, void *into)
 {
-	return read_list(parser, value, true, read_exception, into);
+	return parse_list(parser, value, true, read_exception, into);
 }
 
 static int read_sombrero(struct parser *parser, const struct tree *value, void *into)
 {
-	return read_flag(parser, value, &((struct file_rule *)into)->sombrero);
+	return parse_flag(parser, value, &((struct file_rule *)into)->sombrero);
 }
 
 static int read_diff(struct parser *parser, const struct tree *value, void *into)
 {
-	return read_flag(parser, value, &((struct file_rule *)into)->diff);
+	return parse_flag(parser, value, &((struct file_rule *)into)->diff);
 }
 
 static const struct key file_keys[] = {
@@ -319,13 +168,13 @@ static const struct key file_keys[] = {
 	{ "sombrero", read_sombrero, false }, { "diff", read_diff, false },
 };
 
-static const struct mapping file_mapping = { "a file rule", "{ path: /srv/app/** }", file_keys, COUNT(file_keys),
-					     NULL };
+static const struct form file_form = { "a file rule", "{ path: /srv/app/** }", file_keys, PARSE_COUNT(file_keys),
+				       NULL };
 
 static int read_file_rule(struct parser *parser, const char *key, const struct tree *item, void *into)
 {
 	struct file_rule rule = { .kinds = EVENT_FILE_KINDS, .severity = SEVERITY_MEDIUM };
-	int status = read_mapping(parser, item, &file_mapping, &rule);
+	int status = parse_mapping(parser, item, &file_form, &rule);
 
 	(void)key;
 	(void)into;
@@ -337,14 +186,14 @@ static int read_file_rule(struct parser *parser, const char *key, const struct t
 
 static int read_files(struct parser *parser, const struct tree *value, void *into)
 {
-	return read_list(parser, value, false, read_file_rule, into);
+	return parse_list(parser, value, false, read_file_rule, into);
 }
 
 /* ---- changes ---- */
 
 static int add_origin(struct parser *parser, enum origin origin, const struct tree *value)
 {
-	int status = check_text(parser, value->key, value, "a text");
+	int status = parse_text(parser, value->key, value, "a text");
 	struct error why;
 
 	if (status)
@@ -366,42 +215,19 @@ static int read_origin(struct parser *parser, const struct tree *value, void *in
 	return add_origin(parser, origin, value);
 }
 
-/* All of several would have to hold, which nothing is there to check. */
-static int check_single(struct parser *parser, const struct tree *value, const struct mapping *mapping)
-{
-	struct buffer keys = BUFFER_INIT(256);
-	int status = 0;
-
-	if (value->first && !value->first->next)
-		return 0;
-	list_words(&keys, key_word, mapping->keys, mapping->count);
-	status = FAULT(parser, value->place, "%s has %s key; write one of %s%s", mapping->what,
-		       value->first ? "more than one" : "no", buffer_string(&keys),
-		       value->first ? ", each as an item of its own" : "");
-	buffer_free(&keys);
-	return status;
-}
-
-static int read_single(struct parser *parser, const struct tree *value, const struct mapping *mapping)
-{
-	int status = read_mapping(parser, value, mapping, NULL);
-
-	return status ? status : check_single(parser, value, mapping);
-}
-
 static const struct key session_keys[] = {
 	{ "key", read_origin, false },
 	{ "certificate", read_origin, false },
 	{ "user", read_origin, false },
 };
 
-static const struct mapping session_mapping = { "a session", "{ user: chef }", session_keys, COUNT(session_keys),
-						NULL };
+static const struct form session_form = { "a session", "{ user: chef }", session_keys, PARSE_COUNT(session_keys),
+					  NULL };
 
 static int read_session(struct parser *parser, const struct tree *value, void *into)
 {
 	(void)into;
-	return read_single(parser, value, &session_mapping);
+	return parse_single(parser, value, &session_form);
 }
 
 static const struct key change_keys[] = {
@@ -410,19 +236,19 @@ static const struct key change_keys[] = {
 	{ "run", read_origin, false },
 };
 
-static const struct mapping change_mapping = { "a change", "{ unit: chef-client.service }", change_keys,
-					       COUNT(change_keys), NULL };
+static const struct form change_form = { "a change", "{ unit: chef-client.service }", change_keys,
+					 PARSE_COUNT(change_keys), NULL };
 
 static int read_change(struct parser *parser, const char *key, const struct tree *item, void *into)
 {
 	(void)key;
 	(void)into;
-	return read_single(parser, item, &change_mapping);
+	return parse_single(parser, item, &change_form);
 }
 
 static int read_changes(struct parser *parser, const struct tree *value, void *into)
 {
-	return read_list(parser, value, false, read_change, into);
+	return parse_list(parser, value, false, read_change, into);
 }
 
 /* ---- the policy ---- */
@@ -430,7 +256,7 @@ static int read_changes(struct parser *parser, const struct tree *value, void *i
 static int read_name(struct parser *parser, const struct tree *value, void *into)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-	int status = check_text(parser, value->key, value, "its name");
+	int status = parse_text(parser, value->key, value, "its name");
 	char *name;
 
 	(void)into;
@@ -451,16 +277,14 @@ static int read_name(struct parser *parser, const struct tree *value, void *into
 }
 
 static const struct key policy_keys[] = {
-	{ "policy", read_name, true },
-	{ "files", read_files, false },
-	{ "changes", read_changes, false },
+	{ "policy", read_name, true },   { "files", read_files, false },        { "changes", read_changes, false },
+	{ "model", parse_model, false }, { "networks", parse_networks, false },
 };
 
-static const char *const later_keys[] = { "model",   "networks", "rules",   "firewall", "redact",
-					  "respond", "budget",   "include", NULL };
+static const char *const later_keys[] = { "rules", "firewall", "redact", "respond", "budget", "include", NULL };
 
-static const struct mapping policy_mapping = { "the policy", "policy: web", policy_keys, COUNT(policy_keys),
-					       later_keys };
+static const struct form policy_form = { "the policy", "policy: web", policy_keys, PARSE_COUNT(policy_keys),
+					 later_keys };
 
 int policy_parse(const char *name, const char *text, size_t size, struct policy **out, struct error *error)
 {
@@ -474,7 +298,7 @@ int policy_parse(const char *name, const char *text, size_t size, struct policy 
 	status = tree_read(name, text ? text : "", size, &tree, error);
 	if (!status) {
 		parser.policy = policy_new("");
-		status = parser.policy ? read_mapping(&parser, tree, &policy_mapping, NULL) : -ENOMEM;
+		status = parser.policy ? parse_mapping(&parser, tree, &policy_form, NULL) : -ENOMEM;
 	}
 	tree_free(tree);
 	if (status) {
@@ -488,6 +312,7 @@ int policy_parse(const char *name, const char *text, size_t size, struct policy 
 int policy_load(const char *path, struct policy **out, struct error *error)
 {
 	struct buffer text = BUFFER_INIT(POLICY_TEXT_MAX + 1);
+	struct policy *policy = NULL;
 	int fd = open(path, O_RDONLY | O_CLOEXEC), status = fd < 0 ? -errno : read_whole(fd, POLICY_TEXT_MAX, &text);
 
 	if (fd >= 0)
@@ -495,7 +320,15 @@ int policy_load(const char *path, struct policy **out, struct error *error)
 	if (status < 0)
 		(void)error_set(error, status, "%.200s: can't read the policy: %s", path, strerror(-status));
 	else
-		status = policy_parse(path, buffer_string(&text), text.size, out, error);
+		status = policy_parse(path, buffer_string(&text), text.size, &policy, error);
 	buffer_free(&text);
-	return status;
+	if (status)
+		return status;
+	policy->path = strdup(path);
+	if (!policy->path) {
+		policy_free(policy);
+		return error_set(error, -ENOMEM, "%.200s: out of memory", path);
+	}
+	*out = policy;
+	return 0;
 }

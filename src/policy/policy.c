@@ -2,6 +2,7 @@
 #include "policy/policy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +118,39 @@ int policy_add_origin(struct policy *policy, enum origin origin, const char *val
 	return 0;
 }
 
+int policy_add_layer(struct policy *policy, const char *name, size_t line, size_t column)
+{
+	struct policy_layer *list = grown(policy->layers, policy->layer_count, sizeof(*list));
+	char *copy;
+
+	if (!list)
+		return -ENOMEM;
+	policy->layers = list;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	list[policy->layer_count++] = (struct policy_layer) { copy, line, column };
+	return 0;
+}
+
+int policy_add_network(struct policy *policy, const char *name, const char *addresses)
+{
+	struct policy_network *list = grown(policy->networks, policy->network_count, sizeof(*list));
+	struct policy_network network;
+
+	if (!list)
+		return -ENOMEM;
+	policy->networks = list;
+	network = (struct policy_network) { strdup(name), strdup(addresses) };
+	if (!network.name || !network.addresses) {
+		free(network.name);
+		free(network.addresses);
+		return -ENOMEM;
+	}
+	list[policy->network_count++] = network;
+	return 0;
+}
+
 struct policy *policy_new(const char *name)
 {
 	struct policy *policy = calloc(1, sizeof(*policy));
@@ -139,6 +173,18 @@ void policy_free(struct policy *policy)
 		file_rule_clear(&policy->files[i]);
 	for (size_t i = 0; i < policy->change_count; i++)
 		free(policy->changes[i].value);
+	for (size_t i = 0; i < policy->layer_count; i++)
+		free(policy->layers[i].name);
+	for (size_t i = 0; i < policy->network_count; i++) {
+		free(policy->networks[i].name);
+		free(policy->networks[i].addresses);
+	}
+	mapping_free(policy->mapping);
+	fold_limits_free(policy->limits);
+	free(policy->layers);
+	free(policy->networks);
+	free(policy->decisions);
+	free(policy->path);
 	free(policy->files);
 	free(policy->changes);
 	free(policy->name);
@@ -157,6 +203,25 @@ bool policy_counts_run(const struct policy *policy, const char *id)
 		named = true;
 	}
 	return !named;
+}
+
+int policy_name_networks(const struct policy *policy, struct networks *networks, struct error *error)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < policy->network_count && !status; i++)
+		status = networks_add(networks, policy->networks[i].name, policy->networks[i].addresses, error);
+	return status;
+}
+
+char *policy_file(const struct policy *policy, const char *path)
+{
+	const char *slash = policy->path ? strrchr(policy->path, '/') : NULL;
+	char *file;
+
+	if (path[0] == '/' || !slash)
+		return strdup(path);
+	return asprintf(&file, "%.*s/%s", (int)(slash - policy->path), policy->path, path) < 0 ? NULL : file;
 }
 
 /* ---- checking ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A policy: the security posture of one group of like servers. So far: which files to watch, who may change them, and
- * what a release looks like. docs/reference/policy.md is the manual of its text.
+ * A policy: the security posture of one group of like servers. So far: which files to watch, who may change them,
+ * what a release looks like, and the model and its networks. docs/reference/policy.md is the manual of its text.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "event/event.h"
 #include "event/severity.h"
+#include "model/mapping.h"
+#include "model/network.h"
 
 /* The longest text of a policy, in bytes, and of its name. */
 #define POLICY_TEXT_MAX (1024U * 1024)
@@ -65,12 +67,30 @@ struct change_origin {
 	char *value; /* owned */
 };
 
+/* A model that is part of the policy's, and where the policy says so. */
+struct policy_layer {
+	char *name; /* owned: a path where it has a slash, else the name of a layer */
+	size_t line, column;
+};
+
+struct policy_network {
+	char *name, *addresses; /* owned; good for networks_add() */
+};
+
 struct policy {
 	char *name; /* owned, as all below */
+	char *path; /* the file that it was read from; NULL: none */
 	struct file_rule *files;
 	size_t file_count;
 	struct change_origin *changes;
 	size_t change_count;
+	struct policy_layer *layers;
+	size_t layer_count;
+	char *decisions;            /* a path; NULL: none */
+	struct mapping *mapping;    /* of models that are not of production; NULL: none */
+	struct fold_limits *limits; /* NULL: none */
+	struct policy_network *networks;
+	size_t network_count;
 };
 
 /* An empty policy; `name` is copied. NULL when out of memory. */
@@ -101,6 +121,12 @@ bool file_rule_excuses(const struct file_rule *rule, const struct event *event);
 
 /* Does a declared change's id count? With no `run` among the origins every one does. */
 bool policy_counts_run(const struct policy *policy, const char *id);
+
+/* Adds the policy's networks. 0, -ENOMEM, or -EINVAL with a text for one that another has named before. */
+int policy_name_networks(const struct policy *policy, struct networks *networks, struct error *error);
+
+/* A file that the policy names, from the policy's directory on if it is relative. Owned; NULL when out of memory. */
+char *policy_file(const struct policy *policy, const char *path);
 
 /* The words of the policy's text; NULL for a number without one. */
 const char *who_name(enum who who);

@@ -20,6 +20,10 @@ int policy_add_rule(struct policy *policy, struct file_rule *rule);
 /* 0 or -ENOMEM. */
 int policy_add_origin(struct policy *policy, enum origin origin, const char *value);
 
+/* 0 or -ENOMEM. */
+int policy_add_layer(struct policy *policy, const char *name, size_t line, size_t column);
+int policy_add_network(struct policy *policy, const char *name, const char *addresses);
+
 /* Could the value ever hold? 0, or -EINVAL with what is wrong and what to do, to be put after the value. */
 int who_check(enum who who, const char *value, struct error *error);
 int origin_check(enum origin origin, const char *value, struct error *error);

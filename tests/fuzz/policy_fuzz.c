@@ -47,6 +47,37 @@ static void use_rule(const struct file_rule *rule)
 	require(file_rule_excuses(rule, &event), "a change is not excused");
 }
 
+static int must_fit(void *owner, const struct behaviour *image)
+{
+	int status = model_add(owner, image, NULL);
+
+	/* A path may become too long for a model. */
+	require(status >= 0 || strlen(image->object) >= BEHAVIOUR_OBJECT_MAX ||
+			strlen(image->program) >= BEHAVIOUR_PROGRAM_MAX,
+		"what a line is mapped to is no line");
+	return 0;
+}
+
+/* Maps lines that most rules could be about. */
+static void use_model(const struct policy *policy)
+{
+	static const struct behaviour lines[] = {
+		{ CONTEXT_SERVICE, true, BEHAVIOUR_CONNECT, "web", "/builds/a/web/run", "tcp 5432 loopback" },
+		{ CONTEXT_SERVICE, false, BEHAVIOUR_OWNER, "web", "/bin/sh(#!/builds/a/web/run)", "root" },
+		{ CONTEXT_JOB, false, BEHAVIOUR_WRITE, "web", "memfd:a", "/builds/*/web/x" },
+		{ CONTEXT_BOOT, false, BEHAVIOUR_EXEC, "", "/lib/ld.so(ld.so:/builds)", "" },
+	};
+	struct networks *networks = networks_new();
+	struct model *model = model_new();
+
+	for (size_t i = 0; policy->mapping && i < sizeof(lines) / sizeof(*lines); i++)
+		require(mapping_each(policy->mapping, &lines[i], must_fit, model) == 0, "mapping fails");
+	(void)fold_limit(policy->limits, "/var/*/uploads/", 15);
+	require(policy_name_networks(policy, networks, NULL) == 0, "a network is wrong");
+	networks_free(networks);
+	model_free(model);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -63,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < policy->file_count; i++)
 		use_rule(&policy->files[i]);
 	(void)policy_counts_run(policy, policy->name);
+	use_model(policy);
 	policy_free(policy);
 	return 0;
 }

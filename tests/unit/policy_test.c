@@ -469,12 +469,14 @@ static const struct {
 	{ "- policy: web\n", "p.yml:1:1: the policy is a list; write a mapping, as in policy: web" },
 	{ "web\n", "p.yml:1:1: the policy is a text; write a mapping, as in policy: web" },
 	{ "policy: web\nfile: []\n", "p.yml:2:1: unknown key \"file\"; did you mean \"files\"?" },
-	{ "policy: web\nPolicies: []\n", "p.yml:2:1: unknown key \"Policies\"; write policy, files or changes" },
-	{ "policy: web\nmodel: { mode: watch }\n",
-	  "p.yml:2:1: \"model\" is not supported yet by this version; leave it out" },
+	{ "policy: web\nPolicies: []\n",
+	  "p.yml:2:1: unknown key \"Policies\"; write policy, files, changes, model or networks" },
+	{ "policy: web\nrules: { mode: watch }\n",
+	  "p.yml:2:1: \"rules\" is not supported yet by this version; leave it out" },
 	{ "policy: web\ninclude: [base]\n",
 	  "p.yml:2:1: \"include\" is not supported yet by this version; leave it out" },
-	{ "policy: web\n\"\\x1b[1m\": 1\n", "p.yml:2:1: unknown key \"\\x1b[1m\"; write policy, files or changes" },
+	{ "policy: web\n\"\\x1b[1m\": 1\n",
+	  "p.yml:2:1: unknown key \"\\x1b[1m\"; write policy, files, changes, model or networks" },
 
 	/* the name */
 	{ "policy: \n", "p.yml:1:8: \"policy\" is empty; write its name" },
@@ -641,7 +643,8 @@ static void a_policy_is_read_from_a_file(void **state)
 	policy = NULL;
 	assert_int_equal(write(fd, "x: y\n", 5), 5);
 	assert_int_equal(policy_load(path, &policy, &error), -EINVAL);
-	(void)snprintf(expected, sizeof(expected), "%s:23:1: unknown key \"x\"; write policy, files or changes", path);
+	(void)snprintf(expected, sizeof(expected),
+		       "%s:23:1: unknown key \"x\"; write policy, files, changes, model or networks", path);
 	assert_string_equal(error.text, expected);
 	assert_int_equal(ftruncate(fd, POLICY_TEXT_MAX + 1), 0);
 	assert_int_equal(policy_load(path, &policy, &error), -EFBIG);
