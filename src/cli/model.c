@@ -39,6 +39,20 @@ int model_argument(const char *path, struct model **out)
 	return status < 0 ? EXIT_USAGE : 0;
 }
 
+int model_decisions(const char *path, struct decisions *into)
+{
+	struct error error = { "" };
+	struct decisions *decisions = NULL;
+	int status = decisions_load(path, &decisions, &error);
+
+	if (!status && decisions_merge(into, decisions) < 0)
+		status = error_set(&error, -ENOMEM, "out of memory");
+	decisions_free(decisions);
+	if (status < 0)
+		say("%s", error.text);
+	return !status ? 0 : status == -ENOMEM ? EXIT_FAILED : EXIT_USAGE;
+}
+
 int model_network(const struct command *command, struct networks *networks, const char *argument)
 {
 	const char *equals = strchr(argument, '=');

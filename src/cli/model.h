@@ -4,6 +4,7 @@
 #define CLI_MODEL_H
 
 #include "cli/command.h"
+#include "model/decisions.h"
 #include "model/model.h"
 #include "model/network.h"
 
@@ -12,6 +13,9 @@ extern const struct command command_model_diff, command_model_show, command_mode
 
 /* Loads a model. 0, or an exit status after having said what is wrong. */
 int model_argument(const char *path, struct model **out);
+
+/* Adds a file of decisions. 0, or an exit status after having said what is wrong. */
+int model_decisions(const char *path, struct decisions *into);
 
 /* NAME=ADDRESSES, a network that a user names. 0, or EXIT_USAGE after having said what is wrong. */
 int model_network(const struct command *command, struct networks *networks, const char *argument);

@@ -14,6 +14,7 @@ static const char usage[] =
 	"says by which behaviour: a firewall for `nft -f`, or a drop-in that confines a service's unit. Nothing\n"
 	"is changed. Of several models their union counts. Read it before you use it.\n"
 	"\n"
+	"  -d, --decisions FILE          what was accepted and forbidden counts, too; may be repeated\n"
 	"      --network NAME=ADDRESSES  what a network of the model is: db=10.1.0.0/24; may be repeated\n"
 	"      --resolv-conf FILE        whose nameservers `resolver` is (default: /etc/resolv.conf)\n"
 	"\n"
@@ -39,10 +40,13 @@ struct suggestion {
 	const char *resolv_conf, *service;
 	bool for_firewall; /* an option of the firewall's was given */
 	struct model *model;
+	struct decisions *decisions;
 };
 
 static int take_option(struct suggestion *suggestion, int option, const char *argument)
 {
+	if (option == 'd')
+		return model_decisions(argument, suggestion->decisions);
 	if (option == OPTION_NETWORK)
 		return model_network(&command_model_suggest, suggestion->networks, argument);
 	if (option == OPTION_RESOLV_CONF) {
@@ -70,6 +74,7 @@ static int take_option(struct suggestion *suggestion, int option, const char *ar
 static int parse(struct suggestion *suggestion, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "decisions", required_argument, NULL, 'd' },
 		{ "network", required_argument, NULL, OPTION_NETWORK },
 		{ "resolv-conf", required_argument, NULL, OPTION_RESOLV_CONF },
 		{ "default", required_argument, NULL, OPTION_DEFAULT },
@@ -81,7 +86,7 @@ static int parse(struct suggestion *suggestion, int argc, char **argv)
 	int option, status = 0;
 
 	optind = 1;
-	while (!status && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
+	while (!status && (option = getopt_long(argc, argv, "d:", options, NULL)) != -1)
 		status = take_option(suggestion, option, optarg);
 	return status;
 }
@@ -101,6 +106,10 @@ static int load(struct suggestion *suggestion, int argc, char **argv)
 			status = EXIT_FAILED;
 		}
 		model_free(model);
+	}
+	if (!status && decisions_apply(suggestion->decisions, suggestion->model) < 0) {
+		say("out of memory");
+		status = EXIT_FAILED;
 	}
 	return status;
 }
@@ -168,16 +177,18 @@ static int run(int argc, char **argv)
 	struct suggestion suggestion = {
 		.networks = networks_new(),
 		.model = model_new(),
+		.decisions = decisions_new(),
 		.resolv_conf = "/etc/resolv.conf",
 	};
 	int status = EXIT_FAILED;
 
-	if (suggestion.networks && suggestion.model)
+	if (suggestion.networks && suggestion.model && suggestion.decisions)
 		status = suggest(&suggestion, argc, argv);
 	else
 		say("out of memory");
 	networks_free(suggestion.networks);
 	model_free(suggestion.model);
+	decisions_free(suggestion.decisions);
 	return status;
 }
 

@@ -23,6 +23,7 @@ static const char usage_text[] =
 	"EVENTS are what `sombrero watch --json` without a model prints, of production or of tests; - is standard\n"
 	"input. A file that begins as a model is one. Of several models the union counts.\n"
 	"\n"
+	"  -d, --decisions FILE    what was accepted and forbidden counts, too; may be repeated\n"
 	"      --json              as one JSON object\n"
 	"      --network NAME=ADDRESSES\n"
 	"                          what a network of the model is: db=10.1.0.0/24; may be repeated\n"
@@ -34,6 +35,7 @@ static const char usage_text[] =
 
 struct test {
 	struct model *model;
+	struct decisions *decisions;
 	struct networks *networks;
 	struct exercise *exercise;
 	const char *resolv_conf;
@@ -100,11 +102,17 @@ static int read_all(struct test *test, int count, char **paths)
 		return usage_error(&command_model_test, "say by which model: none of the files is one");
 	if (!status && models == count)
 		return usage_error(&command_model_test, "say which events: all of the files are models");
+	if (!status && decisions_apply(test->decisions, test->model) < 0) {
+		say("out of memory");
+		return EXIT_FAILED;
+	}
 	test->exercise = status ? NULL : exercise_new(test->model, test->networks);
 	if (!status && !test->exercise) {
 		say("out of memory");
 		return EXIT_FAILED;
 	}
+	if (!status)
+		exercise_decide(test->exercise, test->decisions);
 	for (int i = 0; i < count && !status; i++) {
 		if (!is_model(paths[i]))
 			status = replay(test, paths[i]);
@@ -156,6 +164,8 @@ static void print_when(struct buffer *out, const struct exercise_deviation *devi
 static void judge_deviation(struct test *test, const struct exercise_deviation *deviation, struct verdict *verdict)
 {
 	behaviour_severity(&deviation->behaviour, test->model, verdict);
+	if (deviation->forbidden && verdict->severity < SEVERITY_HIGH)
+		verdict->severity = SEVERITY_HIGH; /* as findings have it */
 }
 
 static int print_deviation(void *owner, const struct exercise_deviation *deviation)
@@ -165,7 +175,8 @@ static int print_deviation(void *owner, const struct exercise_deviation *deviati
 
 	judge_deviation(test, deviation, &verdict);
 	print_line(test, &deviation->behaviour);
-	buffer_printf(&test->out, "      %s: %s; ", severity_name(verdict.severity), verdict.consequence);
+	buffer_printf(&test->out, "      %s%s: %s; ", severity_name(verdict.severity),
+		      deviation->forbidden ? ", forbidden" : "", verdict.consequence);
 	print_when(&test->out, deviation);
 	buffer_byte(&test->out, '\n');
 	return 0;
@@ -340,6 +351,7 @@ static int json_deviation(void *owner, const struct exercise_deviation *deviatio
 	json_text(out, "severity", severity_name(verdict.severity));
 	json_text(out, "consequence", verdict.consequence);
 	json_bool(out, "new_context", deviation->new_context);
+	json_bool(out, "forbidden", deviation->forbidden);
 	json_number(out, "count", deviation->count);
 	json_time(out, "first", deviation->first_ns);
 	json_time(out, "last", deviation->last_ns);
@@ -434,15 +446,18 @@ enum { OPTION_JSON = 256, OPTION_NETWORK, OPTION_RESOLV_CONF };
 
 static int parse(struct test *test, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, OPTION_JSON },
+	static const struct option options[] = { { "decisions", required_argument, NULL, 'd' },
+						 { "json", no_argument, NULL, OPTION_JSON },
 						 { "network", required_argument, NULL, OPTION_NETWORK },
 						 { "resolv-conf", required_argument, NULL, OPTION_RESOLV_CONF },
 						 { 0 } };
 	int option, status = 0;
 
 	optind = 1;
-	while (!status && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == OPTION_JSON)
+	while (!status && (option = getopt_long(argc, argv, "d:", options, NULL)) != -1) {
+		if (option == 'd')
+			status = model_decisions(optarg, test->decisions);
+		else if (option == OPTION_JSON)
 			test->json = true;
 		else if (option == OPTION_RESOLV_CONF)
 			test->resolv_conf = optarg;
@@ -458,13 +473,14 @@ static int run(int argc, char **argv)
 {
 	struct test test = {
 		.model = model_new(),
+		.decisions = decisions_new(),
 		.networks = networks_new(),
 		.resolv_conf = "/etc/resolv.conf",
 		.out = BUFFER_INIT(SHOW_MAX),
 	};
 	int status = EXIT_FAILED;
 
-	if (test.model && test.networks)
+	if (test.model && test.decisions && test.networks)
 		status = parse(&test, argc, argv);
 	else
 		say("out of memory");
@@ -477,6 +493,7 @@ static int run(int argc, char **argv)
 	exercise_free(test.exercise);
 	networks_free(test.networks);
 	model_free(test.model);
+	decisions_free(test.decisions);
 	buffer_free(&test.out);
 	return status;
 }

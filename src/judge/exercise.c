@@ -16,10 +16,11 @@
 struct exercise {
 	struct model *model;
 	const struct networks *networks;
-	struct model *deviating; /* the lines that the model lacks */
-	struct table deviations; /* struct exercise_deviation, by the entry in `deviating` that it is about */
-	struct table contexts;   /* struct context_use */
-	struct model *settled;   /* what the learner makes of processes in nobody's charge */
+	const struct decisions *decisions; /* NULL: none */
+	struct model *deviating;           /* the lines that the model lacks */
+	struct table deviations;           /* struct exercise_deviation, by the entry in `deviating` that it is about */
+	struct table contexts;             /* struct context_use */
+	struct model *settled;             /* what the learner makes of processes in nobody's charge */
 	struct learner *learner;
 	struct exercise_tally tally;
 	struct behaviours behaviours; /* large: not for the stack */
@@ -69,6 +70,11 @@ static struct exercise_context *context_of(struct exercise *exercise, const stru
 
 /* ---- deviations ---- */
 
+static bool is_forbidden(const struct exercise *exercise, const struct behaviour *behaviour)
+{
+	return exercise->decisions && decisions_forbid(exercise->decisions, behaviour);
+}
+
 static bool same_entry(const void *entry, const void *key)
 {
 	return ((const struct exercise_deviation *)entry)->behaviour.program ==
@@ -97,6 +103,7 @@ static struct exercise_deviation *deviation_of(struct exercise *exercise, const 
 		return NULL;
 	deviation->behaviour = entry->behaviour;
 	deviation->new_context = !model_has_context(exercise->model, behaviour);
+	deviation->forbidden = is_forbidden(exercise, behaviour);
 	if (table_insert(&exercise->deviations, entry_hash(&entry->behaviour), deviation) < 0) {
 		free(deviation);
 		return NULL;
@@ -149,13 +156,14 @@ static int deviate(struct exercise *exercise, const struct behaviour *behaviour,
 
 static int observe(struct exercise *exercise, const struct behaviour *behaviour, const struct event *event)
 {
-	struct model_entry *entry = model_match(exercise->model, behaviour);
+	bool forbidden = is_forbidden(exercise, behaviour);
+	struct model_entry *entry = forbidden ? NULL : model_match(exercise->model, behaviour);
 	struct exercise_context *context = context_of(exercise, behaviour);
 
 	if (!context)
 		return -ENOMEM;
 	context->seen = true;
-	if (!entry && !model_judges(exercise->model, behaviour))
+	if (!entry && !forbidden && !model_judges(exercise->model, behaviour))
 		return 0;
 	context->observations++;
 	exercise->tally.observations++;
@@ -170,6 +178,11 @@ static int observe(struct exercise *exercise, const struct behaviour *behaviour,
 static bool is_loose(const struct event *event)
 {
 	return event->context.kind == CONTEXT_BOOT || event->context.kind == CONTEXT_HARNESS;
+}
+
+void exercise_decide(struct exercise *exercise, const struct decisions *decisions)
+{
+	exercise->decisions = decisions;
 }
 
 int exercise_event(void *to, const struct event *event)

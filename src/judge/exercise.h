@@ -8,6 +8,7 @@
 #define JUDGE_EXERCISE_H
 
 #include "event/event.h"
+#include "model/decisions.h"
 #include "model/model.h"
 #include "model/network.h"
 
@@ -21,6 +22,7 @@ struct exercise;
 struct exercise_deviation {
 	struct behaviour behaviour; /* owned */
 	bool new_context;           /* the model has no line for its context */
+	bool forbidden;             /* somebody has forbidden it, whatever the model says */
 	/* 0 where the process was taken into its context only later: then it was so, and nobody counted. */
 	uint64_t count;
 	uint64_t first_ns, last_ns; /* since 1970; 0 where not known */
@@ -46,6 +48,9 @@ struct exercise_tally {
 /* Borrows both; the counts of the model's entries must be 0, and are those of observations afterwards. NULL: out of memory. */
 struct exercise *exercise_new(struct model *model, const struct networks *networks);
 void exercise_free(struct exercise *exercise);
+
+/* From now on what these forbid deviates; the model has had them applied (decisions_apply). Borrows. */
+void exercise_decide(struct exercise *exercise, const struct decisions *decisions);
 
 /*
  * An event_sink whose owner is the exercise. As in learning, what ran in nobody's charge counts for the context that it turns out

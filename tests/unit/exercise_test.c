@@ -192,6 +192,40 @@ static void what_was_lost_is_told(void **state)
 	assert_int_equal(exercise_tally(world->exercise)->lost, 17);
 }
 
+/* Somebody's decision about nginx and one program. */
+static void decide(struct world *world, struct decisions *decisions, enum decision_kind kind, const char *program)
+{
+	struct decision decision = {
+		.behaviour = { .context_kind = CONTEXT_SERVICE,
+			       .context_name = "nginx",
+			       .kind = BEHAVIOUR_EXEC,
+			       .program = program,
+			       .object = "" },
+		.kind = kind,
+		.time = 1,
+		.who = "alice",
+		.reason = "so",
+	};
+
+	assert_int_equal(decisions_add(decisions, &decision), 1);
+	assert_int_equal(decisions_apply(decisions, world->model), 0);
+	exercise_decide(world->exercise, decisions);
+}
+
+static void what_was_decided_counts(void **state)
+{
+	struct world *world = *state;
+	struct decisions *decisions = decisions_new();
+
+	decide(world, decisions, DECISION_ACCEPT, "/usr/bin/id");
+	decide(world, decisions, DECISION_FORBID, "/usr/sbin/*");
+	happens(world, exec_of("/usr/bin/id", CONTEXT_SERVICE, "nginx", "web-1", 1));
+	happens(world, exec_of("/usr/sbin/nginx", CONTEXT_SERVICE, "nginx", "web-1", 1));
+	assert_seen(world, "nginx exec /usr/sbin/nginx: 1 web-1 1-1\nnginx owner /usr/bin/id: 1 web-1 1-1\n",
+		    "nginx 2/3 2/4\nbackup unseen 0/1 0/0\n");
+	decisions_free(decisions);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +235,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(sessions_and_harnesses_are_nobodys_business, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_hosts_are_counted_but_not_all_named, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_decided_counts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_was_lost_is_told, set_up, tear_down),
 	};
 
