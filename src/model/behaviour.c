@@ -148,17 +148,26 @@ static void append_user(struct buffer *out, const char *user, uint32_t id)
 }
 
 /* A local port that a program asked for is its own, however high; any other high one is chance. */
-static void append_port(struct buffer *out, const struct event *event)
+uint32_t behaviour_port(const struct event *event)
 {
 	bool connects = event->kind == EVENT_CONNECT;
 	uint16_t port = connects ? event->remote_port : event->local_port;
+
+	if (!connects && event->flags & EVENT_FLAG_PORT_ASKED)
+		return port;
+	return port < NORMALISE_EPHEMERAL ? port : BEHAVIOUR_PORT_EPHEMERAL;
+}
+
+static void append_port(struct buffer *out, const struct event *event)
+{
+	uint32_t port = behaviour_port(event);
 	char text[16];
 
-	if (!connects && event->flags & EVENT_FLAG_PORT_ASKED) {
+	if (port != BEHAVIOUR_PORT_EPHEMERAL) {
 		buffer_printf(out, "%u", port);
 		return;
 	}
-	normalise_port(port, text, sizeof(text));
+	normalise_port(NORMALISE_EPHEMERAL, text, sizeof(text));
 	buffer_text(out, text);
 }
 

@@ -66,6 +66,10 @@ void behaviours_of(const struct event *event, const struct networks *networks, s
  */
 bool behaviour_of_context(const struct context *context, char name[BEHAVIOUR_NAME_MAX], struct behaviour *out);
 
+/* The port of a connect, accept or listen as its behaviour has it: one that is only chance is the ephemeral one. */
+#define BEHAVIOUR_PORT_EPHEMERAL 65536U
+uint32_t behaviour_port(const struct event *event);
+
 /* Order of models: context kind, name, container, behaviour kind, program, object; bytewise. */
 int behaviour_compare(const struct behaviour *one, const struct behaviour *other);
 

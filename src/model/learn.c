@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/table.h"
+#include "model/memo_priv.h"
 
 /* So many more lines than there were after it was folded last are learned before it is folded again. */
 #define FOLD_AFTER 1024
@@ -43,6 +44,7 @@ struct learner {
 	size_t fold_at; /* lines */
 	struct table loose;
 	struct host_minute now; /* of the event that is learned */
+	struct memo memo;
 	struct learner_tally tally;
 	struct behaviours behaviours; /* large: not for the stack */
 };
@@ -122,6 +124,7 @@ void learner_free(struct learner *learner)
 	table_free(&learner->loose);
 	model_free(learner->seen);
 	observer_free(learner->observer);
+	memo_free(&learner->memo);
 	free(learner);
 }
 
@@ -322,6 +325,7 @@ static int hold(struct learner *learner, const struct event *event)
 	struct loose *loose;
 	int status = 0;
 
+	as_service.same = 0;
 	as_service.context.kind = CONTEXT_SERVICE;
 	behaviours_of(&as_service, learner->networks, &learner->behaviours);
 	if (!learner->behaviours.count)
@@ -354,6 +358,7 @@ static int fold(struct learner *learner)
 {
 	int status = model_fold(learner->model);
 
+	memo_clear(&learner->memo);
 	learner->fold_at = 2 * model_size(learner->model) + FOLD_AFTER;
 	return status;
 }
@@ -399,20 +404,30 @@ static int note_usage(struct learner *learner, const struct event *event)
 	return usual ? usual_note(usual, event->processes_most, event->processes_begun, event->cpu_ms) : -ENOMEM;
 }
 
-static int learn_behaviour(struct learner *learner, const struct behaviour *behaviour)
+/* The line was seen once more. */
+static int note_entry(const struct learner *learner, struct model_entry *entry)
 {
-	struct model_entry *entry = NULL;
 	int status;
 
-	if (is_refused(learner, behaviour))
-		return note_context(learner, behaviour);
-	status = model_add(learner->model, behaviour, &entry);
-	if (status < 0)
-		return status;
 	entry->count++;
 	status = note_rate(learner, entry);
 	if (!status && learner->observer)
 		status = observer_line(learner->observer, entry, &learner->where);
+	return status;
+}
+
+/* *entry: its line; NULL where it is refused. */
+static int learn_behaviour(struct learner *learner, const struct behaviour *behaviour, struct model_entry **entry)
+{
+	int status;
+
+	*entry = NULL;
+	if (is_refused(learner, behaviour))
+		return note_context(learner, behaviour);
+	status = model_add(learner->model, behaviour, entry);
+	if (status < 0)
+		return status;
+	status = note_entry(learner, *entry);
 	if (!status)
 		status = note_context(learner, behaviour);
 	if (!status && model_size(learner->model) > learner->fold_at)
@@ -434,6 +449,25 @@ static int settle(struct learner *learner, const struct event *event)
 	if (behaviour_of_context(&event->context, name, &context))
 		status = file_as(learner, loose, &context);
 	loose_free(learner, loose);
+	return status;
+}
+
+static int learn_event(struct learner *learner, const struct event *event)
+{
+	struct model_entry *entry = NULL;
+	struct memo_key key;
+	bool has_key = memo_key(event, learner->networks, &key);
+	int status = 0;
+
+	if (has_key)
+		entry = memo_find(&learner->memo, &key);
+	if (entry)
+		return note_entry(learner, entry);
+	behaviours_of(event, learner->networks, &learner->behaviours);
+	for (unsigned i = 0; i < learner->behaviours.count && !status; i++)
+		status = learn_behaviour(learner, &learner->behaviours.item[i], &entry);
+	if (has_key && entry && !status)
+		memo_add(&learner->memo, &key, entry);
 	return status;
 }
 
@@ -460,10 +494,7 @@ int learner_event(void *to, const struct event *event)
 		note_end(learner, event);
 	if (is_loose(event))
 		return hold(learner, event);
-	behaviours_of(event, learner->networks, &learner->behaviours);
-	for (unsigned i = 0; i < learner->behaviours.count && !status; i++)
-		status = learn_behaviour(learner, &learner->behaviours.item[i]);
-	return status;
+	return learn_event(learner, event);
 }
 
 void learner_watches_files(struct learner *learner)

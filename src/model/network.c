@@ -28,7 +28,14 @@ struct name {
 	char text[NETWORK_NAME_MAX];
 };
 
+/* Where the first byte of an IPv4 address leads. */
+struct step {
+	uint32_t node;    /* 0: nowhere */
+	const char *name; /* of the longest prefix so far */
+};
+
 struct networks {
+	struct step first[256];
 	struct node *nodes;
 	uint32_t count, capacity;
 	struct name *names; /* owned: those of users */
@@ -170,6 +177,24 @@ static int reach(struct networks *networks, const struct prefix *prefix, uint32_
 	return 0;
 }
 
+/* Most addresses are named by their first byte: the others go on from there. */
+static void remember_first(struct networks *networks)
+{
+	for (unsigned byte = 0; byte < 256; byte++) {
+		uint32_t at = ROOT_4;
+		struct step *step = &networks->first[byte];
+
+		step->name = networks->nodes[at].name;
+		for (int bit = 7; bit >= 0; bit--) {
+			at = networks->nodes[at].child[byte >> bit & 1];
+			if (!at)
+				break;
+			step->name = networks->nodes[at].name ? networks->nodes[at].name : step->name;
+		}
+		step->node = at;
+	}
+}
+
 static int set_name(struct networks *networks, const struct prefix *prefix, const char *name, enum rank rank)
 {
 	uint32_t index;
@@ -179,27 +204,42 @@ static int set_name(struct networks *networks, const struct prefix *prefix, cons
 		return status;
 	networks->nodes[index].name = name;
 	networks->nodes[index].rank = rank;
+	remember_first(networks);
 	return 0;
+}
+
+/* The name of the longest prefix from `at` on, a node of the bits before `from`; `name` if there is none. */
+static const char *walk(const struct networks *networks, uint32_t at, const uint8_t *address, unsigned from,
+			unsigned to, const char *name)
+{
+	for (unsigned i = from; i < to; i++) {
+		const struct node *node;
+
+		at = networks->nodes[at].child[bit_of(address, i)];
+		if (!at)
+			break;
+		node = &networks->nodes[at];
+		name = node->name ? node->name : name;
+	}
+	return name;
+}
+
+static const char *name_of_4(const struct networks *networks, const uint8_t *address)
+{
+	const struct step *step = &networks->first[address[0]];
+
+	return step->node ? walk(networks, step->node, address, 8, 32, step->name) : step->name;
 }
 
 const char *networks_name(const struct networks *networks, int family, const uint8_t address[16])
 {
-	bool mapped = family == AF_INET6 && is_mapped(address), six = family == AF_INET6 && !mapped;
-	const struct node *node = &networks->nodes[six ? ROOT_6 : ROOT_4];
-	const char *name = node->name;
-
-	if (family != AF_INET && family != AF_INET6)
+	if (family == AF_INET)
+		return name_of_4(networks, address);
+	if (family != AF_INET6)
 		return unknown;
-	address += mapped ? 12 : 0;
-	for (unsigned i = 0; i < (six ? 128U : 32U); i++) {
-		uint32_t child = node->child[bit_of(address, i)];
-
-		if (!child)
-			break;
-		node = &networks->nodes[child];
-		name = node->name ? node->name : name;
-	}
-	return name;
+	if (is_mapped(address))
+		return name_of_4(networks, address + 12);
+	return walk(networks, ROOT_6, address, 0, 128, networks->nodes[ROOT_6].name);
 }
 
 /* ---- what a name stands for ---- */

@@ -13,7 +13,7 @@
 /* Numbers that are the same on each run (xorshift64; Marsaglia, 2003). */
 static uint64_t state_of_chance = 88172645463325252ULL;
 
-static uint64_t any_number(void)
+static inline uint64_t any_number(void)
 {
 	state_of_chance ^= state_of_chance << 13;
 	state_of_chance ^= state_of_chance >> 7;
@@ -21,12 +21,12 @@ static uint64_t any_number(void)
 	return state_of_chance;
 }
 
-static unsigned any_below(unsigned limit)
+static inline unsigned any_below(unsigned limit)
 {
 	return (unsigned)(any_number() % limit);
 }
 
-static void random_bytes(char *bytes, size_t size)
+static inline void random_bytes(char *bytes, size_t size)
 {
 	static const char often[] = "\0\0  --==::''\"\"$$()\\\n//@%pPkKtT;|&<>`{}";
 
@@ -38,17 +38,17 @@ static void random_bytes(char *bytes, size_t size)
 static char strings[64][40];
 
 /* One of the random strings. */
-static const char *any_string(void)
+static inline const char *any_string(void)
 {
 	return strings[any_below(64)];
 }
 
-static uint64_t any_size_of_number(void)
+static inline uint64_t any_size_of_number(void)
 {
 	return any_number() >> any_below(64);
 }
 
-static void any_event(struct event *event)
+static inline void any_event(struct event *event)
 {
 	event_init(event, (enum event_kind)(1 + any_below(EVENT_KIND_COUNT - 1)));
 	for (size_t i = 0; i < field_count; i++) {
