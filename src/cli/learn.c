@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/files.h"
 #include "cli/scratch.h"
 #include "cli/source.h"
+#include "cli/until.h"
+#include "model/assess.h"
 #include "model/learn.h"
 #include "model/model.h"
 #include "model/network.h"
@@ -22,10 +25,9 @@ static const char usage[] =
 	"Learns what services and jobs do, and writes it down as a model.\n"
 	"\n"
 	"  -o, --output FILE   where the model goes; an old file there is replaced only by a whole new one\n"
-	"      --merge FILE    begin with the lines of this model; may be repeated\n"
+	"      --merge FILE    bring this model together with what is learned; may be repeated\n"
 	"      --files GLOB    learn who changes these files, too ('/var/lib/app/**'); may be repeated\n"
-	"      --if-it-fails   write the model though CMD failed\n"
-	"\n" SOURCE_HELP "\n"
+	"      --if-it-fails   write the model though CMD failed\n" UNTIL_HELP "\n" SOURCE_HELP "\n"
 	"What drives the tests is told apart from what they test, and is not learned: a service is what listens,\n"
 	"becomes a daemon, or is named by --service. Logins and changes are never learned.\n"
 	"\n"
@@ -33,7 +35,9 @@ static const char usage[] =
 	"\n"
 	"Example: sombrero learn -o web.model -- make integration-tests\n";
 
-enum { OPTION_MERGE = SOURCE_OPTION_END, OPTION_FAILS };
+enum { OPTION_MERGE = SOURCE_OPTION_END, OPTION_FAILS, OPTION_UNTIL };
+
+#define HOUR_NS (UINT64_C(3600) * 1000000000)
 
 struct learn {
 	struct source source;
@@ -44,6 +48,10 @@ struct learn {
 	const char *merge[SOURCE_LIST_MAX];
 	size_t merge_count;
 	bool if_it_fails;
+	bool until;                    /* stop when it is enough */
+	struct coverage_wanted wanted; /* what that is */
+	uint64_t asked;                /* the hour in which that was asked last */
+	uint64_t enough_ns;            /* when it was; 0: not yet */
 	struct model *model;           /* of this run alone, until it ends */
 	struct statistics *statistics; /* likewise */
 	struct model *merged;          /* of --merge; what was seen of it is in the next */
@@ -63,15 +71,19 @@ static int parse(struct learn *learn, int argc, char **argv)
 						 { "merge", required_argument, NULL, OPTION_MERGE },
 						 { "if-it-fails", no_argument, NULL, OPTION_FAILS },
 						 { "files", required_argument, NULL, FILES_OPTION_FILES },
+						 { "until", required_argument, NULL, OPTION_UNTIL },
 						 { 0 } };
 	int option, status = 0;
 
+	learn->wanted = coverage_enough;
 	optind = 1;
 	while (!status && (option = getopt_long(argc, argv, "+o:", options, NULL)) != -1) {
 		if (option == 'o')
 			learn->output = optarg;
 		else if (option == OPTION_FAILS)
 			learn->if_it_fails = true;
+		else if (option == OPTION_UNTIL)
+			learn->until = !(status = until_parse(&command_learn, optarg, &learn->wanted));
 		else if (option == OPTION_MERGE && learn->merge_count < SOURCE_LIST_MAX)
 			learn->merge[learn->merge_count++] = optarg;
 		else if (!files_option(&learn->files, &command_learn, option, optarg, &status))
@@ -98,13 +110,62 @@ static const char *engine_client(const struct event *event)
 	return NULL;
 }
 
+/* With what is to be merged: both are copied, since they are brought together for good only at the end. */
+static int assess_merged(struct learn *learn, struct assessment *out)
+{
+	struct statistics *statistics = statistics_new();
+	struct model *model = model_new();
+	int status = statistics && model ? 0 : -ENOMEM;
+
+	if (!status)
+		status = statistics_merge(statistics, model, learn->merged_statistics, learn->merged);
+	if (!status)
+		status = statistics_merge(statistics, model, learn->statistics, learn->model);
+	if (!status)
+		status = assess(statistics, model, &learn->wanted, out);
+	/* Only its verdict is asked for, and that borrows nothing. */
+	if (!status)
+		assessment_free(out);
+	statistics_free(statistics);
+	model_free(model);
+	return status;
+}
+
+/* Once an hour. -ECANCELED ends the source: it is enough. */
+static int ask_whether_enough(struct learn *learn, uint64_t time_ns, bool live)
+{
+	struct assessment assessment;
+	int status;
+
+	if (!learn->until || learn->enough_ns || time_ns / HOUR_NS <= learn->asked)
+		return learn->enough_ns ? -ECANCELED : 0;
+	learn->asked = time_ns / HOUR_NS;
+	status = learner_clock(learn->learner, live ? time_ns : 0);
+	if (!status)
+		status = assess_merged(learn, &assessment);
+	if (status || !assessment.enough)
+		return status;
+	learn->enough_ns = time_ns;
+	return -ECANCELED;
+}
+
 static int take(void *owner, const struct event *event)
 {
 	struct learn *learn = owner;
+	int status;
 
 	if (learn->source.command && !learn->daemon)
 		learn->daemon = engine_client(event);
-	return learner_event(learn->learner, event);
+	status = learn->source.replay ? ask_whether_enough(learn, event->time_ns, false) : 0;
+	return status ? status : learner_event(learn->learner, event);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 static void ready(void *owner, struct sensor *sensor)
@@ -123,7 +184,10 @@ static void ready(void *owner, struct sensor *sensor)
 /* Nothing is judged here: what is settled is the baseline. */
 static int settled(void *owner)
 {
-	return files_settle(&((struct learn *)owner)->files, false);
+	struct learn *learn = owner;
+	int status = files_settle(&learn->files, false);
+
+	return status ? status : ask_whether_enough(learn, now_ns(), true);
 }
 
 /* A context is told when it is met for the first time. */
@@ -160,7 +224,49 @@ static int count_context(void *owner, const struct behaviour *sample)
 	return 0;
 }
 
-static void report(const struct learn *learn)
+/* How sure it is, in a line or two. */
+static void report_certainty(struct learn *learn)
+{
+	struct buffer waits = BUFFER_INIT(1 << 20);
+	struct assessment assessment;
+	char *line;
+
+	if (assess(learn->statistics, learn->model, &learn->wanted, &assessment) < 0)
+		return;
+	if (assessment.whole.units.units < 2)
+		say("how sure it is, is not known yet: less than two host-hours were seen");
+	else
+		say("seen in %.0f host-hours on %u hosts; news to expect: %.3g a day on 100 hosts, at most %.3g (95 "
+		    "%%)",
+		    assessment.whole.units.units, assessment.whole.hosts, assessment.news * 100,
+		    assessment.news_high * 100);
+	assessment_waits(&assessment, "", &waits);
+	for (line = waits.data; learn->until && line && *line;) {
+		char *end = strchrnul(line, '\n');
+
+		say("not enough: %.*s", (int)(end - line), line);
+		line = *end ? end + 1 : end;
+	}
+	if (!learn->until && waits.size)
+		say("more on that: sombrero model stats %s", learn->output);
+	buffer_free(&waits);
+	assessment_free(&assessment);
+}
+
+static void report_enough(const struct learn *learn)
+{
+	time_t seconds = (time_t)(learn->enough_ns / UINT64_C(1000000000));
+	struct tm date;
+	char text[32];
+
+	if (!learn->enough_ns)
+		return;
+	(void)gmtime_r(&seconds, &date);
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &date);
+	say("enough was seen at %s", text);
+}
+
+static void report(struct learn *learn)
 {
 	const struct learner_tally *tally = learner_tally(learn->learner);
 	size_t contexts = 0;
@@ -175,6 +281,9 @@ static void report(const struct learn *learn)
 	if (tally->lost || tally->dropped)
 		say("%llu events were lost and %llu had no room: the model may lack lines; learn again",
 		    (unsigned long long)tally->lost, (unsigned long long)tally->dropped);
+	report_enough(learn);
+	if (model_size(learn->model))
+		report_certainty(learn);
 	if (!model_size(learn->model) && learn->source.command)
 		say("no service was seen: name its program with --service NAME, if it neither listens nor becomes a "
 		    "daemon");
@@ -287,6 +396,10 @@ static int learn_all(struct learn *learn, struct error *error)
 	struct source_result result;
 	int status = source_run(&learn->source, &result, error), exit_status;
 
+	if (learn->enough_ns && status == -ECANCELED) {
+		status = 0;
+		result.time_was_up = true;
+	}
 	if (status < 0 && files_error(&learn->files)[0])
 		(void)error_set(error, status, "%s", files_error(&learn->files));
 	if (status < 0)
@@ -297,7 +410,9 @@ static int learn_all(struct learn *learn, struct error *error)
 		    "all the same)");
 		return exit_status;
 	}
-	if (learner_finish(learn->learner) < 0) {
+	if (!learn->source.replay && learner_clock(learn->learner, now_ns()) < 0)
+		status = -ENOMEM;
+	if (status || learner_finish(learn->learner) < 0) {
 		(void)error_set(error, -ENOMEM, "out of memory");
 		return EXIT_FAILED;
 	}

@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&command_model_accept, &command_model_diff,    &command_model_forbid, &command_model_revoke,
-	&command_model_show,   &command_model_suggest, &command_model_test,
+	&command_model_accept, &command_model_diff,  &command_model_forbid,  &command_model_revoke,
+	&command_model_show,   &command_model_stats, &command_model_suggest, &command_model_test,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -22,6 +22,7 @@ static const char usage[] =
 	"  forbid   note in a file of decisions that behaviours are findings, whatever a model says\n"
 	"  revoke   note in a file of decisions that earlier ones no longer hold\n"
 	"  show     print models as one, in the form that sombrero writes\n"
+	"  stats    say how sure a model is, and what it has not seen yet\n"
 	"  suggest  print a firewall, or what confines a systemd unit, by a model\n"
 	"  test     compare recorded events with models: what deviates, what was never used\n"
 	"\n"

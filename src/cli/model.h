@@ -9,7 +9,8 @@
 #include "model/network.h"
 
 extern const struct command command_model_accept, command_model_forbid, command_model_revoke;
-extern const struct command command_model_diff, command_model_show, command_model_suggest, command_model_test;
+extern const struct command command_model_diff, command_model_show, command_model_stats, command_model_suggest,
+	command_model_test;
 
 /* Loads a model. 0, or an exit status after having said what is wrong. */
 int model_argument(const char *path, struct model **out);

@@ -177,7 +177,7 @@ static int watch_live(const struct source *source, struct sensor *sensor, const 
 		status = sensor_drain(sensor);
 	if (source->done)
 		source->done(source->owner, sensor);
-	if (status < 0 && status != -EPIPE && !error->text[0])
+	if (status < 0 && status != -EPIPE && status != -ECANCELED && !error->text[0])
 		return error_set(error, status, "the sensor failed: %s", strerror(-status));
 	return status;
 }

@@ -525,10 +525,14 @@ int learner_counts(struct learner *learner, struct statistics *statistics)
 
 int learner_clock(struct learner *learner, uint64_t time_ns)
 {
+	int status;
+
 	if (!learner->observer)
 		return 0;
 	observer_clock(learner->observer, time_ns);
-	return observer_settle(learner->observer);
+	status = observer_settle(learner->observer);
+	/* What is too much is one line, and not many that were seen once. */
+	return status ? status : fold(learner);
 }
 
 int learner_finish(struct learner *learner)

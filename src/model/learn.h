@@ -41,7 +41,10 @@ void learner_refuse(struct learner *learner, bool (*refuses)(void *owner, const 
 /* What is learned is counted there, too; borrowed. Before the first event. 0 or -ENOMEM. */
 int learner_counts(struct learner *learner, struct statistics *statistics);
 
-/* It is now so late (ns since 1970), and the statistics say all there is up to now. 0 or -ENOMEM. */
+/*
+ * It is now so late (ns since 1970; 0: as late as the last event said), the statistics say all there is up to now, and the model
+ * is folded. 0 or -ENOMEM.
+ */
 int learner_clock(struct learner *learner, uint64_t time_ns);
 
 /* An event_sink whose owner is the learner. 0 or -ENOMEM. */
