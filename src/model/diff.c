@@ -499,34 +499,34 @@ static bool set_place_key(struct maker *maker, const struct behaviour *behaviour
 	return true;
 }
 
+static enum change_kind place_kind(const struct behaviour *behaviour)
+{
+	return behaviour->kind == BEHAVIOUR_OWNER ? CHANGE_OWNER : CHANGE_NETWORK;
+}
+
+/* What came makes a group, empty so far; what went in its place goes into it; then so does what came. */
 static void take_places(struct maker *maker)
 {
+	for (size_t i = 0; i < maker->new.count && !maker->failed; i++) {
+		const struct item *item = &maker->new.item[i];
+
+		if (!item->taken && set_place_key(maker, &item->entry->behaviour))
+			(void)group_of(maker, place_kind(&item->entry->behaviour));
+	}
 	for (size_t i = 0; i < maker->old.count && !maker->failed; i++) {
 		struct item *item = &maker->old.item[i];
-		const struct behaviour *behaviour = &item->entry->behaviour;
 
-		if (!item->taken && set_place_key(maker, behaviour))
-			take(maker, &maker->old, item,
-			     behaviour->kind == BEHAVIOUR_OWNER ? CHANGE_OWNER : CHANGE_NETWORK);
+		if (!item->taken && set_place_key(maker, &item->entry->behaviour) && find_group(maker))
+			take(maker, &maker->old, item, place_kind(&item->entry->behaviour));
 	}
 	for (size_t i = 0; i < maker->new.count && !maker->failed; i++) {
 		struct item *item = &maker->new.item[i];
+		const struct group *group = NULL;
 
-		if (!item->taken && set_place_key(maker, &item->entry->behaviour) && find_group(maker))
-			take(maker, &maker->new, item, CHANGE_NETWORK);
-	}
-	/* Where nothing came in its place, it is only gone. */
-	for (size_t i = 0; i < maker->old.count && !maker->failed; i++) {
-		struct item *item = &maker->old.item[i];
-		struct group *group;
-
-		if (!item->taken || !set_place_key(maker, &item->entry->behaviour))
-			continue;
-		group = find_group(maker);
-		if (group && !group->change.added.count) {
-			item->taken = false;
-			group->change.removed.count = 0;
-		}
+		if (!item->taken && set_place_key(maker, &item->entry->behaviour))
+			group = find_group(maker);
+		if (group && group->change.removed.count)
+			take(maker, &maker->new, item, place_kind(&item->entry->behaviour));
 	}
 }
 
