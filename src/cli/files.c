@@ -136,19 +136,33 @@ static int find_roots(struct files_watch *files)
 	return status;
 }
 
-static int load_policy(struct files_watch *files, struct error *error)
+int files_load_policy(struct files_watch *files)
 {
-	int status = 0;
+	struct error error = { "" };
 
-	if (files->policy_path) {
-		status = policy_load(files->policy_path, &files->policy, error);
-	} else {
+	if (!files->policy_path || files->policy || policy_load(files->policy_path, &files->policy, &error) == 0)
+		return 0;
+	say("%s", error.text);
+	return EXIT_USAGE;
+}
+
+/* The policy's rules and those of the command line. */
+static int complete_policy(struct files_watch *files)
+{
+	struct error error = { "" };
+	int status = files_load_policy(files);
+
+	if (status)
+		return status;
+	if (!files->policy)
 		files->policy = policy_new("");
-		status = files->policy ? 0 : -ENOMEM;
-	}
+	if (!files->policy)
+		status = -ENOMEM;
 	for (size_t i = 0; i < files->pattern_count && !status; i++)
-		status = policy_add_files(files->policy, files->pattern[i], files->except, files->except_count, error);
-	return status;
+		status = policy_add_files(files->policy, files->pattern[i], files->except, files->except_count, &error);
+	if (status < 0)
+		say("%s", error.text[0] ? error.text : strerror(-status));
+	return status < 0 ? EXIT_USAGE : 0;
 }
 
 /* --- printing ------------------------------------------------------------------------------------ */
@@ -325,6 +339,15 @@ static int open_all(struct files_watch *files, struct error *error)
 	return status;
 }
 
+/* Their rules need what was known of files before. */
+static int no_files_in_recordings(const struct files_watch *files)
+{
+	if (files->policy->file_count)
+		say("%s: its file rules are for a live host; the recording is judged by the model alone",
+		    files->policy_path);
+	return 0;
+}
+
 int files_prepare(struct files_watch *files, const struct command *command, struct source *source)
 {
 	struct error error = { "" };
@@ -335,13 +358,13 @@ int files_prepare(struct files_watch *files, const struct command *command, stru
 		return usage_error(command, "--except says who may change what --files names");
 	if (!is_asked_for(files))
 		return 0;
+	if (source->replay && files->may_replay && !files->pattern_count && !files->state_directory)
+		return no_files_in_recordings(files);
 	if (source->replay)
 		return usage_error(command, "files are watched on a live host, not in a recording: leave out --replay");
-	status = load_policy(files, &error);
-	if (status < 0) {
-		say("%s", error.text[0] ? error.text : strerror(-status));
-		return EXIT_USAGE;
-	}
+	status = complete_policy(files);
+	if (status)
+		return status;
 	if (pass_on_changes(files->policy, source) < 0) {
 		say("%s: more than %d origins of changes of one kind", files->policy_path, SOURCE_LIST_MAX);
 		return EXIT_USAGE;
@@ -414,7 +437,7 @@ void files_ready(struct files_watch *files)
 
 bool files_are_judged(const struct files_watch *files)
 {
-	return files->policy && files->policy->file_count;
+	return files->judge && files->policy->file_count;
 }
 
 const char *files_error(const struct files_watch *files)

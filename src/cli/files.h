@@ -21,9 +21,10 @@ struct files_watch {
 	const char *pattern[SOURCE_LIST_MAX], *except[SOURCE_LIST_MAX];
 	size_t pattern_count, except_count;
 	bool json;
+	bool may_replay;     /* the policy says more than what files are watched, so it makes sense for a recording */
 	enum severity least; /* findings below it are not told */
 
-	struct policy *policy; /* owned, as all below; NULL where no files are watched */
+	struct policy *policy; /* owned, as all below; NULL where there is none */
 	struct state *state;
 	struct file_judge *judge;
 	struct file_watch watch;
@@ -57,6 +58,9 @@ enum { FILES_OPTION_FILES = SOURCE_OPTION_END + 64, FILES_OPTION_EXCEPT, FILES_O
 /* Takes one of the options above: true, with *status 0 or EXIT_USAGE. */
 bool files_option(struct files_watch *files, const struct command *command, int option, const char *argument,
 		  int *status);
+
+/* Loads the policy if there is one and it isn't loaded. 0 or an exit status after having said why. */
+int files_load_policy(struct files_watch *files);
 
 /* Loads the policy, opens the state, prints what was not printed before. 0 or an exit status after having said why. */
 int files_prepare(struct files_watch *files, const struct command *command, struct source *source);

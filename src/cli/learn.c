@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/files.h"
+#include "cli/layers.h"
 #include "cli/scratch.h"
 #include "cli/source.h"
 #include "cli/until.h"
@@ -27,7 +28,11 @@ static const char usage[] =
 	"  -o, --output FILE   where the model goes; an old file there is replaced only by a whole new one\n"
 	"      --merge FILE    bring this model together with what is learned; may be repeated\n"
 	"      --files GLOB    learn who changes these files, too ('/var/lib/app/**'); may be repeated\n"
-	"      --if-it-fails   write the model though CMD failed\n" UNTIL_HELP "\n" SOURCE_HELP "\n"
+	"      --if-it-fails   write the model though CMD failed\n"
+	"  -p, --policy FILE   a policy: its networks, how it folds, and the decisions that it names\n"
+	"  -d, --decisions FILE\n"
+	"                      what is forbidden there is not learned, whatever is seen\n" UNTIL_HELP "\n" SOURCE_HELP
+	"\n"
 	"What drives the tests is told apart from what they test, and is not learned: a service is what listens,\n"
 	"becomes a daemon, or is named by --service. Logins and changes are never learned.\n"
 	"\n"
@@ -56,6 +61,10 @@ struct learn {
 	struct statistics *statistics; /* likewise */
 	struct model *merged;          /* of --merge; what was seen of it is in the next */
 	struct statistics *merged_statistics;
+	const char *policy_path;
+	struct policy *policy; /* NULL: none */
+	struct layers layers;  /* only its decisions */
+	struct model *refused; /* what was seen and is forbidden */
 	struct networks *networks;
 	struct learner *learner;
 	const char *daemon;  /* a container engine's client that the command's tree ran */
@@ -72,18 +81,24 @@ static int parse(struct learn *learn, int argc, char **argv)
 						 { "if-it-fails", no_argument, NULL, OPTION_FAILS },
 						 { "files", required_argument, NULL, FILES_OPTION_FILES },
 						 { "until", required_argument, NULL, OPTION_UNTIL },
+						 { "policy", required_argument, NULL, 'p' },
+						 { "decisions", required_argument, NULL, 'd' },
 						 { 0 } };
 	int option, status = 0;
 
 	learn->wanted = coverage_enough;
 	optind = 1;
-	while (!status && (option = getopt_long(argc, argv, "+o:", options, NULL)) != -1) {
+	while (!status && (option = getopt_long(argc, argv, "+o:p:d:", options, NULL)) != -1) {
 		if (option == 'o')
 			learn->output = optarg;
 		else if (option == OPTION_FAILS)
 			learn->if_it_fails = true;
 		else if (option == OPTION_UNTIL)
 			learn->until = !(status = until_parse(&command_learn, optarg, &learn->wanted));
+		else if (option == 'p')
+			learn->policy_path = optarg;
+		else if (option == 'd')
+			learn->layers.decisions_path = optarg;
 		else if (option == OPTION_MERGE && learn->merge_count < SOURCE_LIST_MAX)
 			learn->merge[learn->merge_count++] = optarg;
 		else if (!files_option(&learn->files, &command_learn, option, optarg, &status))
@@ -266,18 +281,45 @@ static void report_enough(const struct learn *learn)
 	say("enough was seen at %s", text);
 }
 
+/* So many are named. */
+#define REFUSED_SHOWN 20
+
+static int say_refused(void *owner, struct model_entry *entry)
+{
+	struct buffer line = BUFFER_INIT(65536);
+
+	finding_context(&line, &entry->behaviour);
+	buffer_text(&line, ": ");
+	finding_line(&line, &entry->behaviour);
+	say("forbidden, so not learned: %s", buffer_string(&line));
+	buffer_free(&line);
+	return ++*(unsigned *)owner == REFUSED_SHOWN;
+}
+
+static void report_refused(const struct learn *learn)
+{
+	unsigned shown = 0;
+
+	(void)model_each(learn->refused, say_refused, &shown);
+	if (model_size(learn->refused) > shown)
+		say("and %zu more that are forbidden", model_size(learn->refused) - shown);
+}
+
 static void report(struct learn *learn)
 {
 	const struct learner_tally *tally = learner_tally(learn->learner);
+	char id[MODEL_ID_SIZE] = "";
 	size_t contexts = 0;
 
+	(void)model_id(learn->model, id);
 	(void)model_each_context(learn->model, count_context, &contexts);
-	say("%s: %zu lines in %zu contexts, from %llu events", learn->output, model_size(learn->model), contexts,
-	    (unsigned long long)tally->events);
+	say("%s: %zu lines in %zu contexts, from %llu events%s%.*s", learn->output, model_size(learn->model), contexts,
+	    (unsigned long long)tally->events, *id ? "; " : "", MODEL_ID_SHOWN, id);
 	say("not learned: %llu events of the test harness, %llu of logins, %llu of changes",
 	    (unsigned long long)tally->by_context[CONTEXT_HARNESS],
 	    (unsigned long long)tally->by_context[CONTEXT_SESSION],
 	    (unsigned long long)tally->by_context[CONTEXT_CHANGE]);
+	report_refused(learn);
 	if (tally->lost || tally->dropped)
 		say("%llu events were lost and %llu had no room: the model may lack lines; learn again",
 		    (unsigned long long)tally->lost, (unsigned long long)tally->dropped);
@@ -314,20 +356,46 @@ static int known_context(void *owner, const struct behaviour *sample)
 	return model_add(((struct learn *)owner)->named, sample, NULL) < 0;
 }
 
+/* What is forbidden is not learned; that it was seen is told at the end. */
+static bool refuse(void *owner, const struct behaviour *behaviour)
+{
+	struct learn *learn = owner;
+	bool forbidden = layers_forbid(&learn->layers, behaviour);
+
+	if (forbidden)
+		(void)model_add(learn->refused, behaviour, NULL);
+	return forbidden;
+}
+
+/* The policy and the decisions. 0, or an exit status after having said why. */
+static int load(struct learn *learn)
+{
+	struct error error = { "" };
+
+	if (learn->policy_path && policy_load(learn->policy_path, &learn->policy, &error) < 0) {
+		say("%s", error.text);
+		return EXIT_USAGE;
+	}
+	return layers_load_decisions(&learn->layers, learn->policy);
+}
+
 static int prepare(struct learn *learn, struct error *error)
 {
 	learn->model = model_new();
 	learn->merged = model_new();
 	learn->statistics = statistics_new();
 	learn->merged_statistics = statistics_new();
-	learn->networks = networks_new();
+	learn->networks = layers_networks(learn->policy);
 	learn->named = model_new();
+	learn->refused = model_new();
 	if (learn->model && learn->merged && learn->statistics && learn->merged_statistics && learn->networks &&
-	    learn->named)
+	    learn->named && learn->refused)
 		learn->learner = learner_new(learn->model, learn->networks);
 	if (!learn->learner)
 		return error_set(error, -ENOMEM, "out of memory");
-	networks_add_resolvers(learn->networks, "/etc/resolv.conf");
+	model_limit(learn->model, learn->policy ? learn->policy->limits : NULL);
+	if (learn->layers.decisions)
+		learner_refuse(learn->learner, refuse, learn);
 	if (learner_counts(learn->learner, learn->statistics) < 0)
 		return error_set(error, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < learn->merge_count; i++) {
@@ -344,6 +412,8 @@ static int merge_old(struct learn *learn, struct error *error)
 {
 	int status = statistics_merge(learn->statistics, learn->model, learn->merged_statistics, learn->merged);
 
+	if (learn->layers.decisions)
+		(void)model_remove(learn->model, refuse, learn);
 	if (!status)
 		status = model_fold(learn->model);
 	if (status == -E2BIG)
@@ -438,7 +508,9 @@ static int run(int argc, char **argv)
 	learn.source.ready = ready;
 	learn.source.tick = tick;
 	learn.source.settled = settled;
-	status = prepare(&learn, &error) < 0 ? EXIT_USAGE : prepare_files(&learn);
+	status = load(&learn);
+	if (!status)
+		status = prepare(&learn, &error) < 0 ? EXIT_USAGE : prepare_files(&learn);
 	if (!status)
 		status = learn_all(&learn, &error);
 	if (error.text[0])
@@ -448,6 +520,9 @@ static int run(int argc, char **argv)
 		scratch_remove(&learn.scratch);
 	learner_free(learn.learner);
 	networks_free(learn.networks);
+	layers_free(&learn.layers);
+	policy_free(learn.policy);
+	model_free(learn.refused);
 	model_free(learn.named);
 	model_free(learn.model);
 	model_free(learn.merged);

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/files.h"
+#include "cli/layers.h"
 #include "cli/recorder.h"
 #include "cli/source.h"
 #include "event/ndjson.h"
@@ -20,7 +21,10 @@ static const char usage[] = "Usage: sombrero watch [-m FILE] [OPTIONâ€¦] -- CMDâ
 			    "\n"
 			    "Reports what the model does not know. Without a model, prints every event.\n"
 			    "\n"
-			    "  -m, --model FILE    the model to judge by; may be repeated: their union counts\n"
+			    "  -m, --model FILE    the model to judge by; may be repeated: their union counts, with\n"
+			    "                      what the policy includes\n"
+			    "  -d, --decisions FILE\n"
+			    "                      what of it was accepted and forbidden; a policy can name it, too\n"
 			    "      --json          NDJSON: findings with a model, events without; what --replay reads\n"
 			    "      --min-severity LEVEL\n"
 			    "                      only findings from informational, low, medium, high or critical on\n"
@@ -35,8 +39,7 @@ struct watch {
 	struct source source;
 	struct files_watch files;
 	struct recorder recorder;
-	const char *model_name;
-	struct model *model;
+	struct layers layers;
 	struct networks *networks;
 	struct judge *judge;
 	bool json;
@@ -46,27 +49,6 @@ struct watch {
 };
 
 enum { OPTION_MIN_SEVERITY = FILES_OPTION_AUTH_LOG + 64 };
-
-static int load(struct watch *watch, const char *path)
-{
-	struct error error = { "" };
-	struct model *model = NULL;
-	int status = model_load(path, &model, &error);
-
-	if (status < 0) {
-		say("%s", error.text);
-		return EXIT_USAGE;
-	}
-	if (!watch->model_name)
-		watch->model_name = path;
-	if (!watch->model) {
-		watch->model = model;
-		return 0;
-	}
-	status = model_merge(watch->model, model);
-	model_free(model);
-	return status < 0 ? EXIT_FAILED : 0;
-}
 
 static int parse_least(struct watch *watch, const char *name)
 {
@@ -80,7 +62,7 @@ static int parse(struct watch *watch, int argc, char **argv)
 {
 	static const struct option options[] = { SOURCE_OPTIONS,
 						 FILES_OPTIONS,
-						 { "model", required_argument, NULL, 'm' },
+						 LAYERS_OPTIONS,
 						 { "json", no_argument, NULL, 'j' },
 						 { "min-severity", required_argument, NULL, OPTION_MIN_SEVERITY },
 						 { "record", required_argument, NULL, 'r' },
@@ -88,16 +70,15 @@ static int parse(struct watch *watch, int argc, char **argv)
 	int option, status = 0;
 
 	optind = 1;
-	while (!status && (option = getopt_long(argc, argv, "+m:p:", options, NULL)) != -1) {
-		if (option == 'm')
-			status = load(watch, optarg);
-		else if (option == 'j')
+	while (!status && (option = getopt_long(argc, argv, "+d:m:p:", options, NULL)) != -1) {
+		if (option == 'j')
 			watch->json = true;
 		else if (option == OPTION_MIN_SEVERITY)
 			status = parse_least(watch, optarg);
 		else if (option == 'r')
 			watch->recorder.path = optarg;
-		else if (!files_option(&watch->files, &command_watch, option, optarg, &status))
+		else if (!layers_option(&watch->layers, &command_watch, option, optarg, &status) &&
+			 !files_option(&watch->files, &command_watch, option, optarg, &status))
 			status = source_option(&watch->source, &command_watch, option, optarg);
 	}
 	return status ? status : source_settle(&watch->source, &command_watch, argc, argv);
@@ -127,7 +108,7 @@ static int print_finding(void *owner, const struct finding *finding)
 	if (watch->json)
 		finding_write(&watch->line, finding);
 	else
-		finding_explain(&watch->line, finding, watch->model_name);
+		finding_explain(&watch->line, finding, watch->layers.name);
 	return put_line(watch);
 }
 
@@ -177,8 +158,9 @@ static void ready(void *owner, struct sensor *sensor)
 	if (status.files.unwatched)
 		say("%llu directories can't be watched: their filesystem does not tell of changes",
 		    (unsigned long long)status.files.unwatched);
-	if (watch->model)
-		say("watching by %s, %zu lines", watch->model_name, model_size(watch->model));
+	if (watch->layers.effective)
+		say("watching by %s, %zu lines, %.*s", watch->layers.name, model_size(watch->layers.effective),
+		    MODEL_ID_SHOWN, watch->layers.id);
 	else if (files_are_judged(&watch->files))
 		say("watching, %llu files", (unsigned long long)status.files.files);
 	else
@@ -210,15 +192,17 @@ static int add_service(void *owner, const struct behaviour *sample)
 
 static int prepare(struct watch *watch)
 {
-	watch->networks = networks_new();
+	watch->networks = layers_networks(watch->files.policy);
 	if (!watch->networks)
 		return -ENOMEM;
-	networks_add_resolvers(watch->networks, "/etc/resolv.conf");
-	if (!watch->model)
+	if (!watch->layers.effective)
 		return 0;
-	(void)model_each_context(watch->model, add_service, watch);
-	watch->judge = judge_new(watch->model, watch->networks, print_finding, watch);
-	return watch->judge ? 0 : -ENOMEM;
+	(void)model_each_context(watch->layers.effective, add_service, watch);
+	watch->judge = judge_new(watch->layers.effective, watch->networks, print_finding, watch);
+	if (!watch->judge)
+		return -ENOMEM;
+	judge_decide(watch->judge, watch->layers.decisions);
+	return 0;
 }
 
 static int conclude(const struct watch *watch, const struct source_result *result)
@@ -280,11 +264,27 @@ static int watch_and_record(struct watch *watch)
 	return EXIT_FAILED;
 }
 
+/* What the policy says, and what is judged by. */
+static int load(struct watch *watch)
+{
+	int status = files_load_policy(&watch->files);
+
+	if (!status)
+		status = layers_load(&watch->layers, watch->files.policy);
+	if (!status && watch->layers.decisions && !watch->layers.effective)
+		return usage_error(&command_watch,
+				   "decisions are about a model: add -m FILE, or `include` to the policy's model");
+	watch->files.may_replay = watch->layers.effective;
+	return status;
+}
+
 static int run(int argc, char **argv)
 {
 	struct watch watch = { .line = BUFFER_INIT(4 * NDJSON_LINE_MAX) };
 	int status = parse(&watch, argc, argv);
 
+	if (!status)
+		status = load(&watch);
 	if (!status) {
 		watch.source.purpose = "watch";
 		watch.source.sink = take;
@@ -300,7 +300,7 @@ static int run(int argc, char **argv)
 	files_free(&watch.files);
 	judge_free(watch.judge);
 	networks_free(watch.networks);
-	model_free(watch.model);
+	layers_free(&watch.layers);
 	buffer_free(&watch.line);
 	return status;
 }
