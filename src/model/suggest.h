@@ -22,7 +22,7 @@ struct suggest_firewall {
  * Appends a table for `nft -f`. The same model and networks give the same text. *refused is how many lines could not be
  * expressed; the text lists them. 0 or -ENOMEM.
  */
-int suggest_nftables(struct model *model, const struct suggest_firewall *firewall, struct buffer *out, size_t *refused);
+int suggest_nftables(struct model *model, const struct suggest_firewall *options, struct buffer *out, size_t *refused);
 
 /*
  * Appends a drop-in for the unit that runs `service`, in containers or not. 0, -ENOMEM, -ENOENT if the model has no such service, or
