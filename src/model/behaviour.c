@@ -262,7 +262,7 @@ __attribute__((noinline)) static void write_path(const char *path, char *out)
 	struct buffer buffer = grammar_fixed(escaped, sizeof(escaped));
 
 	escape_append(&buffer, path, strnlen(path, ESCAPED_PATH_MAX / 4), " ()*");
-	normalise_path(escaped, out, BEHAVIOUR_OBJECT_MAX);
+	normalise_file(escaped, out, BEHAVIOUR_OBJECT_MAX);
 }
 
 static void add_write(struct behaviours *out, const struct behaviour *common, const char *path)

@@ -16,6 +16,9 @@ struct text {
 	size_t size;
 };
 
+/* What a name is of: in names of files that are written, numbers are incidental as well. */
+enum what { PROGRAM, FILE_WRITTEN };
+
 struct writer {
 	char *out;
 	size_t size; /* room, the NUL byte included; not 0 */
@@ -319,18 +322,97 @@ static size_t find_suffix(struct text segment, size_t at, size_t *keep)
 	return changes(random) >= (has(random, is_upper) ? 2U : 3U) ? at + size : 0;
 }
 
+/* ---- what is incidental in the name of a file that is written, beyond that ---- */
+
+/* Where the month or week at `at` ends: 2026-11, 2026_11, 2026-W48; else 0. */
+static size_t month_end(struct text text, size_t at)
+{
+	size_t digits = at;
+
+	if (run(text, at, is_digit) != 4 || text.size - at < 7 || !strchr("-_", text.at[at + 4]))
+		return 0;
+	digits += text.at[at + 5] == 'W' || text.at[at + 5] == 'w' ? 6 : 5;
+	if (run(text, digits, is_digit) != 2 || !ends_word(text, digits + 2))
+		return 0;
+	if (!is_date(number(text, at, 4), digits == at + 5 ? number(text, digits, 2) : 1, 1))
+		return 0;
+	return digits + 2;
+}
+
+static size_t find_month(struct text segment, size_t at, size_t *keep)
+{
+	*keep = run(segment, at, is_letter);
+	return month_end(segment, at + *keep);
+}
+
+/* 2026.11.24: in the name of a program it is a version as often as not. */
+static size_t find_dotted_date(struct text segment, size_t at, size_t *keep)
+{
+	size_t start = at + run(segment, at, is_letter);
+
+	*keep = start - at;
+	if (segment.size - start < 10 || run(segment, start, is_digit) != 4 || segment.at[start + 4] != '.' ||
+	    run(segment, start + 5, is_digit) != 2 || segment.at[start + 7] != '.' ||
+	    run(segment, start + 8, is_digit) != 2 || !ends_word(segment, start + 10) ||
+	    !is_date(number(segment, start, 4), number(segment, start + 5, 2), number(segment, start + 8, 2)))
+		return 0;
+	return start + 10;
+}
+
+/*
+ * How often it was rotated, or which one it is: access.log.2.gz, appendonly.aof.39.base.rdb. Where a digit is on the other
+ * side of a dot it is a version, and a library's number says what it is compatible with.
+ */
+static bool is_counter(struct text segment, size_t at, size_t end)
+{
+	if (at < 2 || segment.at[at - 1] != '.' || !is_letter(segment.at[at - 2]))
+		return false;
+	if (at >= 4 && memcmp(segment.at + at - 4, ".so.", 4) == 0)
+		return false;
+	return end == segment.size ||
+	       (segment.at[end] == '.' && end + 1 < segment.size && is_letter(segment.at[end + 1]));
+}
+
+/* part-00017, 16384_vm, invoice4711001.pdf: of four digits or more, after letters of five. */
+static size_t find_number(struct text segment, size_t at, size_t *keep)
+{
+	size_t letters = run(segment, at, is_letter), digits = run(segment, at + letters, is_digit);
+	size_t end = at + letters + digits;
+
+	if (!digits || !ends_word(segment, end))
+		return 0;
+	*keep = letters;
+	if (digits >= (letters ? 5U : 4U) || (!letters && is_counter(segment, at, end)))
+		return end;
+	return 0;
+}
+
 static const rule rules[] = {
 	find_uuid, find_hash, find_date, find_known_temporary, find_python_temporary, find_suffix
 };
 
+static const rule file_rules[] = { find_month, find_dotted_date, find_number };
+
+static size_t first_of(const rule *all, size_t count, struct text segment, size_t at, size_t *keep)
+{
+	size_t end = 0;
+
+	for (size_t i = 0; !end && i < count; i++) {
+		*keep = 0;
+		end = all[i](segment, at, keep);
+	}
+	return end;
+}
+
 /* Writes the word at `at` as it is to be, and returns where what it wrote for ends. */
-static size_t put_word(struct writer *writer, struct text segment, size_t at)
+static size_t put_word(struct writer *writer, struct text segment, size_t at, enum what what)
 {
 	size_t word = run(segment, at, is_word), keep = 0, end = 0;
 
 	if (!memchr(segment.at + at, '*', word)) {
-		for (size_t i = 0; !end && i < sizeof(rules) / sizeof(*rules); i++)
-			end = rules[i](segment, at, &keep);
+		end = first_of(rules, sizeof(rules) / sizeof(*rules), segment, at, &keep);
+		if (!end && what == FILE_WRITTEN)
+			end = first_of(file_rules, sizeof(file_rules) / sizeof(*file_rules), segment, at, &keep);
 	}
 	if (!end) {
 		put(writer, segment.at + at, word);
@@ -341,7 +423,7 @@ static size_t put_word(struct writer *writer, struct text segment, size_t at)
 	return end;
 }
 
-static void put_segment(struct writer *writer, struct text segment)
+static void put_segment(struct writer *writer, struct text segment, enum what what)
 {
 	/* Most segments (usr, bin, nginx) have nothing that a rule could want. */
 	if (!has(segment, is_digit) && !has(segment, is_upper)) {
@@ -352,7 +434,7 @@ static void put_segment(struct writer *writer, struct text segment)
 		size_t other = grammar_escape_size(segment.at + at, segment.size - at);
 
 		if (!other && is_word(segment.at[at])) {
-			at = put_word(writer, segment, at);
+			at = put_word(writer, segment, at, what);
 			continue;
 		}
 		other = other ? other : 1;
@@ -366,6 +448,8 @@ static void put_segment(struct writer *writer, struct text segment)
 struct place {
 	struct text first, previous; /* segments; empty where there is none */
 	size_t depth;                /* of the segment: 0 for the first */
+	enum what what;
+	unsigned dated; /* so many segments until here are a year, a month, a day … */
 };
 
 static bool is_digits(struct text text)
@@ -396,11 +480,23 @@ static bool is_release(struct text text)
 	return true;
 }
 
+/* 2026/11/24/08: directories by date. */
+static bool continues_date(const struct place *place, struct text segment)
+{
+	if (place->what != FILE_WRITTEN || !is_digits(segment))
+		return false;
+	if (!place->dated)
+		return segment.size == 4 && is_date(number(segment, 0, 4), 1, 1);
+	return place->dated < 4 && segment.size == 2;
+}
+
 static bool is_incidental(const struct place *place, struct text segment)
 {
 	static const char *const holders[] = { "releases", "versions", "deploys" };
 
 	if (equals(place->first, "proc") && is_digits(segment))
+		return true;
+	if (continues_date(place, segment))
 		return true;
 	/* /snap/NAME/REVISION */
 	if (place->depth == 2 && equals(place->first, "snap") && is_digits(segment))
@@ -414,9 +510,9 @@ static bool is_incidental(const struct place *place, struct text segment)
 
 /* ---- paths ---- */
 
-static void put_path(struct writer *writer, struct text path, bool exact)
+static void put_path(struct writer *writer, struct text path, bool exact, enum what what)
 {
-	struct place place = { .depth = 0 };
+	struct place place = { .what = what };
 
 	for (size_t at = 0; at < path.size && !writer->full;) {
 		const char *slash = memchr(path.at + at, '/', path.size - at);
@@ -427,10 +523,11 @@ static void put_path(struct writer *writer, struct text path, bool exact)
 		else if (segment.size && is_incidental(&place, segment))
 			put(writer, "*", 1);
 		else
-			put_segment(writer, segment);
+			put_segment(writer, segment, what);
 		if (slash)
 			put(writer, "/", 1);
 		if (segment.size) {
+			place.dated = continues_date(&place, segment) ? place.dated + 1 : 0;
 			place.first = place.depth++ ? place.first : segment;
 			place.previous = segment;
 		}
@@ -467,7 +564,7 @@ static void put_class(struct writer *writer, struct text text)
 
 	put(writer, text.at, lead);
 	if (path.size && path.at[0] == '/')
-		put_path(writer, path, is_exact(path));
+		put_path(writer, path, is_exact(path), PROGRAM);
 	else
 		put(writer, path.at, path.size);
 }
@@ -478,7 +575,17 @@ void normalise_path(const char *path, char *out, size_t size)
 
 	if (!size)
 		return;
-	put_path(&writer, (struct text) { path, strlen(path) }, false);
+	put_path(&writer, (struct text) { path, strlen(path) }, false, PROGRAM);
+	finish(&writer);
+}
+
+void normalise_file(const char *path, char *out, size_t size)
+{
+	struct writer writer = { .out = out, .size = size };
+
+	if (!size)
+		return;
+	put_path(&writer, (struct text) { path, strlen(path) }, false, FILE_WRITTEN);
 	finish(&writer);
 }
 
@@ -490,7 +597,7 @@ void normalise_program(const char *text, char *out, size_t size)
 
 	if (!size)
 		return;
-	put_path(&writer, (struct text) { text, exe }, is_exact((struct text) { text, exe }));
+	put_path(&writer, (struct text) { text, exe }, is_exact((struct text) { text, exe }), PROGRAM);
 	put(&writer, "(", exe < length);
 	open = writer.used;
 	/* A class that is cut still ends in its parenthesis, so room for that is set aside. */

@@ -17,6 +17,12 @@
 void normalise_path(const char *path, char *out, size_t size);
 
 /*
+ * The same of a file that is written. Numbers go as well: of four digits or more, those that count rotations (log.2.gz), months
+ * and directories by date. A version (1.2.3) and a library's number (.so.1) stay.
+ */
+void normalise_file(const char *path, char *out, size_t size);
+
+/*
  * Program text (program.h): the paths in it normalised, the class kept. A path keeps every byte where a name is all
  * that tells one program from another: in a directory that anyone may write to (/tmp, /var/tmp, /dev/shm, /run/user),
  * where it has a segment that leads elsewhere (.. and the like), and where it is no path (memfd:NAME).

@@ -1211,6 +1211,56 @@ static void paths_lose_what_is_incidental_and_nothing_else(void **state)
 	}
 }
 
+static void files_that_are_written_lose_their_numbers_too(void **state)
+{
+	static const struct {
+		const char *path, *normal; /* NULL: stays */
+	} rows[] = {
+		/* what every path loses */
+		{ "/var/backups/db-2026-11-24.sql.gz", "/var/backups/db-*.sql.gz" },
+		{ "/srv/releases/42/x", "/srv/releases/*/x" },
+		/* which rotation, which one of many */
+		{ "/var/log/nginx/access.log.1", "/var/log/nginx/access.log.*" },
+		{ "/var/log/nginx/access.log.10.gz", "/var/log/nginx/access.log.*.gz" },
+		{ "/var/log/syslog.2", "/var/log/syslog.*" },
+		{ "/var/lib/redis/appendonly.aof.39.base.rdb", "/var/lib/redis/appendonly.aof.*.base.rdb" },
+		{ "/var/lib/mysql/mysql-bin.000012", "/var/lib/mysql/mysql-bin.*" },
+		{ "/x/temp-4711.rdb", "/x/temp-*.rdb" },
+		{ "/x/part-00001.parquet", "/x/part-*.parquet" },
+		{ "/x/invoice4711001.pdf", "/x/invoice*.pdf" },
+		{ "/var/lib/postgresql/15/main/base/16384/2619_vm", "/var/lib/postgresql/15/main/base/*/*_vm" },
+		/* months, weeks, dates with dots, directories by date */
+		{ "/x/report-2027-03.csv", "/x/report-*.csv" },
+		{ "/x/report-2027_03.csv.gz", "/x/report-*.csv.gz" },
+		{ "/x/2027-W12.csv", "/x/*.csv" },
+		{ "/x/week2027-w12.csv", "/x/week*.csv" },
+		{ "/x/index-2027.03.31", "/x/index-*" },
+		{ "/srv/uploads/2027/03/cat.jpg", "/srv/uploads/*/*/cat.jpg" },
+		{ "/srv/in/2027/03/31/08/42/x", "/srv/in/*/*/*/*/42/x" },
+		{ "/srv/42/03/x", NULL },
+		/* versions, libraries, few digits */
+		{ "/usr/lib/libssl.so.3", NULL },
+		{ "/usr/lib/libssl.so.1.1", NULL },
+		{ "/x/app-1.2.3.tar.gz", NULL },
+		{ "/x/python3.11", NULL },
+		{ "/x/cert12.pem", NULL },
+		{ "/x/worker-3.log", NULL },
+		{ "/x/rfc2822.txt", NULL },
+		{ "/x/report-2027-13.csv", "/x/report-*-13.csv" },
+		{ "/x/.1", NULL },
+		{ "/x/a.1.", NULL },
+		{ "", NULL },
+	};
+	char out[4096];
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		normalise_file(rows[i].path, out, sizeof(out));
+		assert_string_equal(out, rows[i].normal ? rows[i].normal : rows[i].path);
+	}
+	normalise_file("/x", out, 0);
+}
+
 static void programs_keep_their_class_and_exact_names_where_anyone_may_write(void **state)
 {
 	static const struct {
@@ -1293,7 +1343,8 @@ static void normalising_twice_changes_nothing(void **state)
 					      "(",          ")",          "#!",       ":",
 					      "1700000000", "\xc3\xa9",   "Z",        "\\",
 					      "x",          "A",          "9",        "f",
-					      "1234567",    "/tmp/",      ".." };
+					      "1234567",    "/tmp/",      "..",       "2027",
+					      "03",         "-W12",       ".log.1",   ".so" };
 	struct buffer built = BUFFER_INIT(1000);
 	char once[256], twice[256];
 	const char *text;
@@ -1308,6 +1359,10 @@ static void normalising_twice_changes_nothing(void **state)
 		text = buffer_string(&built);
 		normalise_path(text, once, size);
 		normalise_path(once, twice, size);
+		assert_string_equal(once, twice);
+		assert_true(strlen(once) <= strlen(text));
+		normalise_file(text, once, size);
+		normalise_file(once, twice, size);
 		assert_string_equal(once, twice);
 		assert_true(strlen(once) <= strlen(text));
 		normalise_program(text, once, size);
@@ -2016,6 +2071,7 @@ int main(void)
 		cmocka_unit_test(paths_lose_what_is_incidental_and_nothing_else),
 		cmocka_unit_test(programs_keep_their_class_and_exact_names_where_anyone_may_write),
 		cmocka_unit_test(what_does_not_fit_is_cut_where_no_program_ends),
+		cmocka_unit_test(files_that_are_written_lose_their_numbers_too),
 		cmocka_unit_test(normalising_twice_changes_nothing),
 		cmocka_unit_test(ports_from_32768_on_are_ephemeral),
 		cmocka_unit_test(addresses_are_called_by_their_network),
