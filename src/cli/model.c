@@ -6,8 +6,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&command_model_accept, &command_model_diff,  &command_model_forbid,  &command_model_revoke,
-	&command_model_show,   &command_model_stats, &command_model_suggest, &command_model_test,
+	&command_model_accept, &command_model_diff,    &command_model_export, &command_model_forbid,
+	&command_model_import, &command_model_merge,   &command_model_revoke, &command_model_show,
+	&command_model_stats,  &command_model_suggest, &command_model_test,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -19,7 +20,10 @@ static const char usage[] =
 	"\n"
 	"  accept   note in a file of decisions that behaviours are normal\n"
 	"  diff     say what one model allows and another doesn't, and what follows from it\n"
+	"  export   print what is judged by: layers, mapping and decisions as one model\n"
 	"  forbid   note in a file of decisions that behaviours are findings, whatever a model says\n"
+	"  import   make a model of its JSON\n"
+	"  merge    make one model of several\n"
 	"  revoke   note in a file of decisions that earlier ones no longer hold\n"
 	"  show     print models as one, in the form that sombrero writes\n"
 	"  stats    say how sure a model is, and what it has not seen yet\n"

@@ -9,6 +9,7 @@
 #include "model/network.h"
 
 extern const struct command command_model_accept, command_model_forbid, command_model_revoke;
+extern const struct command command_model_export, command_model_import, command_model_merge;
 extern const struct command command_model_diff, command_model_show, command_model_stats, command_model_suggest,
 	command_model_test;
 

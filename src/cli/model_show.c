@@ -2,12 +2,15 @@
 #include <getopt.h>
 
 #include "cli/model.h"
+#include "model/version.h"
 
 static const char usage[] =
-	"Usage: sombrero model show FILE…\n"
+	"Usage: sombrero model show [--id] FILE…\n"
 	"\n"
 	"Prints the model, in the one form that sombrero writes: sorted, without comments. Of several it prints\n"
 	"their union.\n"
+	"\n"
+	"      --id  print what the version is called instead: the SHA-256 of that form\n"
 	"\n"
 	"Exit status: 0 printed, 1 failure, 2 usage or input.\n"
 	"\n"
@@ -27,28 +30,42 @@ static int merge(struct model *into, const char *path)
 	return status < 0 ? EXIT_FAILED : 0;
 }
 
+static int print(struct model *model, bool id_only)
+{
+	struct buffer out = BUFFER_INIT(MODEL_TEXT_MAX);
+	char id[MODEL_ID_SIZE] = "";
+
+	if (!id_only)
+		out.failed = model_print(model, &out) < 0;
+	else if (model_id(model, id) == 0)
+		buffer_printf(&out, "%s\n", id);
+	else
+		out.failed = true;
+	return model_output(&out);
+}
+
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = { { 0 } };
-	struct buffer out = BUFFER_INIT(MODEL_TEXT_MAX);
+	static const struct option options[] = { { "id", no_argument, NULL, 'i' }, { 0 } };
 	struct model *model;
-	int status = 0;
+	bool id_only = false;
+	int option, status = 0;
 
 	optind = 1;
-	if (getopt_long(argc, argv, "+", options, NULL) != -1)
-		return usage_error(&command_model_show, "it has no such option");
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (option != 'i')
+			return usage_error(&command_model_show, "it has no such option");
+		id_only = true;
+	}
 	if (optind == argc)
 		return usage_error(&command_model_show, "say which model: FILE");
 	model = model_new();
-	for (int i = optind; model && !status && i < argc; i++)
+	if (!model)
+		return EXIT_FAILED;
+	for (int i = optind; !status && i < argc; i++)
 		status = merge(model, argv[i]);
-	if (!model || (!status && model_print(model, &out) < 0)) {
-		say("out of memory");
-		status = EXIT_FAILED;
-	}
 	if (!status)
-		status = model_output(&out);
-	buffer_free(&out);
+		status = print(model, id_only);
 	model_free(model);
 	return status;
 }

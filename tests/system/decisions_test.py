@@ -202,6 +202,69 @@ networks: { db: 10.1.0.0/24 }
         lines = [line.split()[2:] for line in model.read_text().splitlines()[2:]]
         self.assertEqual(lines, [["tcp", "1", "db"], *([f"/down/{name}.jpg"] for name in "abcd"), ["/up/*.jpg"]])
 
+    def test_what_is_exported_is_what_watch_judges_by(self):
+        self.write("shipped/base.model", "# sombrero model 1\nservice cron\n  exec     /usr/sbin/cron\n")
+        model = self.learn("ci.model", [event("exec", "/builds/web/app"), event("exec", "/builds/web/bad"),
+                                        *(connect("/builds/web/app", "127.0.0.1", port) for port in (1, 2))])
+        self.decide("forbid", "--context", "service web", "exec /srv/app/bad")
+        self.decide("accept", "--context", "service web", "connect /srv/app/app tcp * private")
+        self.decide("forbid", "--context", "service web", "connect /srv/app/app tcp 25 private")
+        policy = self.write("web.yml", "policy: web\nmodel:\n  include: base\n  decisions: web.decisions\n  mapping:\n"
+                                       "    - { path: /builds/web, to: /srv/app }\n")
+        exported = self.run_sombrero("model", "export", "-p", policy, model)
+        self.assertEqual(exported.stdout, """# sombrero model 1
+service cron
+  exec     /usr/sbin/cron
+service web
+  connect  /srv/app/app  tcp * private
+  connect  /srv/app/app  tcp 1 loopback
+  connect  /srv/app/app  tcp 2 loopback
+  exec     /srv/app/app
+  owner    /srv/app/app  root
+  owner    /srv/app/bad  root
+""")
+        self.assertIn("1 decisions forbid a part of what a line with a star allows", exported.stderr)
+        self.write("effective.model", exported.stdout)
+        events = [event("exec", "/usr/sbin/cron", context="cron"), *(event("exec", f"/srv/app/{name}") for name in ("app", "bad", "new")),
+                  connect("/srv/app/app", "10.0.0.1", 25), connect("/srv/app/app", "10.0.0.1", 26)]
+        by_policy = self.watch(events, "-p", policy, "-m", model)[0]
+        self.assertEqual(by_policy, self.watch(events, "-m", "effective.model", "-d", self.decisions)[0])
+        self.assertEqual([one["finding"] for one in by_policy],
+                         ["new behaviour", "forbidden", "new behaviour", "forbidden"])
+
+    def test_a_model_goes_through_json_and_back_unless_it_was_changed_in_secret(self):
+        text = ("# sombrero model 1\nboot in container\n  raw      /lib/ld.so(ld.so:/srv/x)  packet\nservice a\\x20b\n"
+                "  exec     /bin/sh(-c)\n  write    /srv/\xe4\\x0a  /srv/*.log\n")
+        model = self.write("web.model", text)
+        exported = self.run_sombrero("model", "export", model, "--format", "json", "-o", "web.json")
+        self.assertEqual(exported.stdout, "")
+        data = json.loads((self.folder / "web.json").read_text())
+        self.assertEqual(data["id"], "sha256:" + hashlib.sha256(text.encode()).hexdigest())
+        self.assertEqual([(one["kind"], one["name"], one["in_container"], len(one["behaviours"])) for one in data["contexts"]],
+                         [("boot", "", True, 1), ("service", "a b", False, 2)])
+        self.assertEqual(self.run_sombrero("model", "import", "web.json").stdout, text)
+        data["contexts"][0]["behaviours"].pop()
+        said = self.run_sombrero("model", "import", "-", text=json.dumps(data), status=2)
+        self.assertIn('the model is not the one that "id" names', said.stderr)
+        del data["id"]
+        self.assertNotIn("raw", self.run_sombrero("model", "import", "-", text=json.dumps(data)).stdout)
+        for broken in ("{", "[]", '{"model":2,"contexts":[]}', '{"model":1,"contexts":[{"kind":"session","name":"x","in_container":'
+                       'false,"behaviours":[]}]}', '{"model":1,"contexts":[{"kind":"boot","name":"","in_container":false,"behaviours":'
+                       '[{"kind":"exec","program":"x","object":""}]}]}'):
+            self.assertIn("-: ", self.run_sombrero("model", "import", "-o", "new.model", "-", text=broken, status=2).stderr)
+        self.assertFalse((self.folder / "new.model").exists())
+
+    def test_models_are_merged_and_have_the_same_name_in_whatever_order(self):
+        one = self.learn("one.model", [event("exec", "/usr/bin/web")])
+        two = self.learn("two.model", [event("exec", "/usr/bin/web"), event("exec", "/usr/bin/id")])
+        ids = set()
+        for order in ((one, two), (two, one), (two, two)):
+            self.run_sombrero("model", "merge", "-o", "all.model", *order)
+            ids.add(self.run_sombrero("model", "show", "--id", "all.model").stdout)
+        self.assertEqual(ids, {f"sha256:{hashlib.sha256(two.read_bytes()).hexdigest()}\n"})
+        self.write("commented.model", two.read_text() + "# nothing\n\n")
+        self.assertEqual(self.run_sombrero("model", "show", "--id", "commented.model").stdout, *ids)
+
     def test_watch_and_learn_say_which_version(self):
         self.run_sombrero("learn", "-o", "web.model", "--replay", self.write("learned", event("exec", "/usr/bin/web")))
         said = self.run_sombrero("learn", "-o", "web.model", "--replay", "learned").stderr
