@@ -135,3 +135,49 @@ class Production(FakeHost):
 
     def get(self, path):
         return self.run(*self.network("curl", "-s", "-m", "10", f"http://127.0.0.1{path}"))
+
+
+class Release:
+    """The sample's sources with some texts replaced by others, and what else production's users do then."""
+
+    def __init__(self, *edits, base=None, paths=(), listens=None):
+        self.edits = [*(base.edits if base else []), *edits]  # (file, old text, new text)
+        self.paths = [*(base.paths if base else []), *paths]
+        self.listens = listens
+
+    def write(self, folder):
+        shutil.copytree(CI / "sample", folder)
+        for name, old, new in self.edits:
+            file = folder / name
+            text = file.read_text()
+            if old not in text:
+                raise ValueError(f"{name} has no {old!r}")
+            file.write_text(text.replace(old, new, 1))
+
+
+FIRST = Release()
+# What a reviewer has to see of each is in ci_test.py.
+REFACTORED = Release(
+    ("app/app.py", '            self.answer(404,', '            self.answer(200, {"status": "up"}) if url.path == "/health" else self.answer(404,'),
+    ("ci/integration-tests", "check 'no such page'", "check up http://127.0.0.1/health\ncheck 'no such page'"),
+    base=FIRST, paths=["/health"])
+XZ = Release(
+    ("app/report.py", '["gzip", "--force", path]', '["xz", "--force", path]'),
+    base=REFACTORED)
+SHELL = Release(
+    ("app/app.py", 'subprocess.run(["convert", "-size", "120x30", "xc:white", path], check=True)',
+     'subprocess.run(f"convert -size 120x30 xc:white {path}", shell=True, check=True)'),
+    base=XZ)
+METRICS = Release(
+    ("app/app.py", '    http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Shop)',
+     '    import threading\n'
+     '    metrics = http.server.ThreadingHTTPServer(("", 9100), Shop)\n'
+     '    threading.Thread(target=metrics.serve_forever, daemon=True).start()\n'
+     '    http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Shop)'),
+    ("ci/integration-tests", "check 'no such page'", "check hat http://127.0.0.1:9100/orders\ncheck 'no such page'"),
+    base=SHELL)
+NO_SHELL = Release(
+    ("app/app.py", 'subprocess.run(f"convert -size 120x30 xc:white {path}", shell=True, check=True)',
+     'subprocess.run(["convert", "-size", "120x30", "xc:white", path], check=True)'),
+    base=METRICS)
+RELEASES = (("refactored", REFACTORED), ("xz", XZ), ("shell", SHELL), ("metrics", METRICS), ("no shell", NO_SHELL))
