@@ -24,7 +24,7 @@ UNITS = {
 Type=notify
 User=postgres
 RuntimeDirectory=postgresql
-ExecStart={POSTGRES}/postgres -D /srv/pg -c listen_addresses=127.0.0.1 -c unix_socket_directories=/run/postgresql
+ExecStart={POSTGRES}/postgres -D /srv/pg
 """,
     "shop.service": """[Service]
 User=www-data
@@ -46,9 +46,11 @@ def loopback(host):
     host.run(*host.network("ip", "link", "set", "lo", "up"))
 
 
-def make_database(host, folder):
-    host.prepare(f"install -d -o postgres -m 700 {folder}\n"
-                 f"su postgres -s /bin/sh -c '{POSTGRES}/initdb -D {folder} -A trust -E UTF8 --locale=C' >/dev/null")
+def make_database(host, sockets):
+    host.prepare("install -d -o postgres -m 700 /srv/pg\n"
+                 f"su postgres -s /bin/sh -c '{POSTGRES}/initdb -D /srv/pg -A trust -E UTF8 --locale=C' >/dev/null\n"
+                 "cat >>/srv/pg/postgresql.conf <<END\n"
+                 f"listen_addresses = '127.0.0.1'\nunix_socket_directories = '{sockets}'\nEND\n")
 
 
 class Runner(FakeHost):
@@ -60,11 +62,10 @@ class Runner(FakeHost):
             shutil.copy(SOMBRERO, self.path("/usr/local/bin/sombrero"))
             shutil.copytree(CI, self.path("/opt/ci"))
             self.check_out(release)
-            make_database(self, "/srv/pg")
+            make_database(self, "")
             self.boot()
             loopback(self)
-            self.prepare(f"su postgres -s /bin/sh -c \"{POSTGRES}/pg_ctl -D /srv/pg -l /srv/pg/log -w -o '-c listen_addresses=127.0.0.1"
-                         " -c unix_socket_directories='''' start\" >/dev/null")
+            self.prepare(f"su postgres -s /bin/sh -c '{POSTGRES}/pg_ctl -D /srv/pg -l /srv/pg/log -w start' >/dev/null")
         except BaseException:
             self.close()
             raise
@@ -79,7 +80,7 @@ class Runner(FakeHost):
 
     def job(self, script, **variables):
         """Runs a step as the CI system would: (exit status, what it printed)."""
-        environment = {"DATABASE": "postgresql://postgres@127.0.0.1/postgres", "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        environment = {"DATABASE": "postgresql://postgres@127.0.0.1/postgres", "PATH": "/opt/ci:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                        "HOME": "/root", **variables}
         result = subprocess.run(self.enter("env", "-i", *(f"{key}={value}" for key, value in environment.items()),
                                            "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", f"cd {CHECKOUT}\n{script}"),
@@ -102,7 +103,7 @@ class Production(FakeHost):
     def __init__(self, release, number):
         super().__init__("prod", SYSTEMD)
         try:
-            make_database(self, "/srv/pg")
+            make_database(self, "/run/postgresql")
             self._unit("db.service", number)
             self.enable("db.service", "dbus.service", "cron.service")
             if release:
@@ -124,7 +125,7 @@ class Production(FakeHost):
 
     def use(self, release):
         """What users do with it, and its timer."""
-        self.prepare("psql -q -U postgres -h /run/postgresql </srv/app/releases/*/app/schema.sql")
+        self.prepare("cat /srv/app/releases/*/app/schema.sql | psql -q -U postgres -h /run/postgresql")
         wait_for("the shop", lambda: "[" in self.get("/orders"))
         assert "ordered" in self.run(*self.network("curl", "-s", "http://127.0.0.1/", "-d", "item=hat&count=2"))
         assert "hat" in self.get("/orders")

@@ -29,6 +29,16 @@ model:
 """
 
 
+# By release: how its step ends, and what the difference says: the title, then each change.
+EXPECTED = {
+    "refactored": (0, "allow the same"),
+    "xz": (0, "2 lines came, 2 went", r"low +job report.py now starts .*: /usr/bin/xz", r"report.py no longer starts /usr/bin/gzip"),
+    "shell": (3, "1 of risk", r"(medium|high) +service app.py now starts a shell: /usr/bin/dash\(-c\)"),
+    "metrics": (3, "1 of risk", r"high +service app.py now listens on every address: .* tcp 9100 any", "now is reached from this host: .* tcp 9100 loopback"),
+    "no shell": (0, "0 of risk", r"no longer starts /usr/bin/dash\(-c\)"),
+}
+
+
 class Watch(Watching):
     STATUSES = (0, 3)
 
@@ -121,7 +131,7 @@ class Pipeline(unittest.TestCase):
         self.assertEqual(self.runner.out("diff.json"), github)
         jenkins = re.search(r"sudo --preserve-env (sombrero-ci .*?)'", (CI / "jenkins" / "Jenkinsfile").read_text())[1]
         jenkins = jenkins.replace("--model sombrero.model", f"--model shop.model --learn {LEARN}")
-        status, printed = self.runner.job(f"PATH=$PATH:/opt/ci {jenkins}")
+        status, printed = self.runner.job(jenkins)
         self.assertEqual(status, 0, printed)
         self.assertEqual(self.runner.out("diff.json"), github)
 
@@ -136,6 +146,27 @@ class Pipeline(unittest.TestCase):
         self.assertTrue(heads(raw))
         self.assertLessEqual(len(heads(raw)), 5)
         self.assertEqual(lines(mapped), [])
+
+    def test_5_each_release_shows_what_it_changes_and_is_quiet_in_production(self):
+        for number, (name, release) in enumerate(RELEASES, 43):
+            with self.subTest(release=name):
+                self.release(number, name, release)
+
+    def release(self, number, name, release):
+        self.runner.check_out(release)
+        status, printed = run_github(self.runner)
+        said = self.runner.out("diff.txt")
+        print(f"# {name}:", *said.splitlines(), sep="\n#   ")
+        expected_status, *expected = EXPECTED[name]
+        self.assertEqual(status, expected_status, printed)
+        for pattern in expected:
+            self.assertRegex(said, pattern)
+        # A reviewer sees nothing else: each change is one of those that were expected.
+        self.assertEqual(len(re.findall(r"(?m)^(?:informational|low|medium|high|critical) ", said)), len(expected) - 1)
+        self.runner.commit()
+        self.keep("shop.model")
+        with Production(release, number) as host:
+            self.assertEqual(lines(self.watch(host, release, "-p", self.folder / "shop.yml")), [])
 
     def learn_host(self):
         """What the host does without the shop: a layer of its own."""
