@@ -553,17 +553,30 @@ static void take_added(struct maker *maker)
 	}
 }
 
+/* Whom a program ran as that is not started any more says nothing of its own. */
+static bool goes_with_start(const struct maker *maker, const struct behaviour *behaviour)
+{
+	struct behaviour start = *behaviour;
+
+	start.kind = BEHAVIOUR_EXEC;
+	start.object = "";
+	return (behaviour->kind == BEHAVIOUR_OWNER || behaviour->kind == BEHAVIOUR_PRIVILEGE) &&
+	       model_find(maker->old.model, &start) && !model_find(maker->new.model, &start);
+}
+
 static void take_removed(struct maker *maker)
 {
 	for (size_t i = 0; i < maker->old.count && !maker->failed; i++) {
 		struct item *item = &maker->old.item[i];
 		const struct behaviour *behaviour = &item->entry->behaviour;
+		bool is_start;
 
 		if (item->taken)
 			continue;
 		begin_key(maker, CHANGE_REMOVED, behaviour);
-		buffer_printf(&maker->key, "%d\t", behaviour->kind);
-		if (behaviour->kind != BEHAVIOUR_EXEC)
+		is_start = behaviour->kind == BEHAVIOUR_EXEC || goes_with_start(maker, behaviour);
+		buffer_printf(&maker->key, "%d\t", is_start ? BEHAVIOUR_EXEC : behaviour->kind);
+		if (!is_start)
 			add_key(maker, behaviour->program);
 		take(maker, &maker->old, item, CHANGE_REMOVED);
 	}

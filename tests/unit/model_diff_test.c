@@ -110,6 +110,10 @@ static void a_program_that_starts_is_one_change_with_whom_it_runs_as(void **stat
 		       "service web\n  exec  /usr/sbin/web\n  exec  /bin/sh(-c)\n  owner  /bin/sh(-c)  www-data\n"
 		       "  privilege  /bin/sh(-c)  group\n"),
 		"high: service web now starts a shell: /bin/sh(-c) as www-data, gaining group\n");
+	assert_string_equal(
+		titles("service web\n  exec  /usr/bin/gzip\n  owner  /usr/bin/gzip  www-data\n  exec  /usr/bin/web\n",
+		       "service web\n  exec  /usr/bin/web\n"),
+		"informational: service web no longer starts /usr/bin/gzip\n");
 }
 
 static void another_network_at_the_same_port_is_one_change(void **state)
