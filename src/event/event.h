@@ -113,11 +113,11 @@ struct event {
 	uint32_t flags;   /* EVENT_FLAG_… */
 	uint64_t time_ns; /* UTC, since 1970 */
 	/*
-	 * 0, or what its source calls the actor: events of one source with the same number are the same in all fields
-	 * that every kind has (from `host` to the lineage), so what was made of these can be kept. No source uses a
-	 * number again for another. Who changes such a field in a copy makes this 0.
+	 * By these, what was made of an actor can be kept. 0, or a number of its source, which uses none again for another: events
+	 * with the same number are the same in all fields that every kind has (from `host` to the lineage); in context and program.
+	 * Who changes such a field in a copy makes these 0.
 	 */
-	uint64_t same;
+	uint64_t same_actor, same_program;
 	const char *host;
 
 	/* the actor; strings are "" where unknown, never NULL */

@@ -58,7 +58,7 @@ void recording_reader_free(struct recording_reader *reader);
  * `sink` returned, if that was not 0; -ENOMEM; or -EINVAL, with a text that names the byte, for what is no recording:
  * events before it were handed over. After an error reading can't go on.
  *
- * An event's `same` is set, and its strings are good until the sink returns.
+ * An event's `same_actor` and `same_program` are set, and its strings are good until the sink returns.
  */
 int recording_read(struct recording_reader *reader, const void *data, size_t size, size_t *used, event_sink sink,
 		   void *owner, struct error *error);

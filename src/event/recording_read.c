@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 
 #include "base/escape.h"
+#include "base/hash.h"
+#include "base/table.h"
 #include "event/recording.h"
 #include "event/recording_priv.h"
 
@@ -31,6 +33,13 @@ struct text {
 	bool has_nul;
 };
 
+/* Actors with one context and program. Texts are told apart by where they are: a recording says each once. */
+struct actor_kind {
+	struct context context;
+	const char *program;
+	uint64_t number;
+};
+
 /* What is expected next. */
 enum place { PLACE_MAGIC, PLACE_SCHEMA, PLACE_RECORDS, PLACE_END };
 
@@ -40,14 +49,16 @@ struct recording_reader {
 	size_t text_count, text_bytes;
 	struct event **actors; /* owned */
 	size_t actor_count;
+	struct table kinds; /* owned: of struct actor_kind */
 	struct known_field fields[FIELDS_MAX];
 	size_t field_count;
 	int16_t words[WORDS_COUNT][256]; /* our number of theirs; -1: we have none */
-	uint64_t last_ns, last_same;
-	uint64_t events, total; /* of this recording, of all */
-	uint64_t offset;        /* of what is read now, from the very beginning */
-	struct event event;     /* one that is no peer's */
-	char *room;             /* owned: the texts of that event which have no number */
+	uint64_t last_ns;
+	uint64_t last_actor, last_kind; /* numbers that were given to actors and to kinds of them */
+	uint64_t events, total;         /* of this recording, of all */
+	uint64_t offset;                /* of what is read now, from the very beginning */
+	struct event event;             /* one that is no peer's */
+	char *room;                     /* owned: the texts of that event which have no number */
 	size_t room_used, room_size;
 	struct buffer escaped;
 };
@@ -58,6 +69,21 @@ struct payload {
 	const char *fault;
 };
 
+static bool is_of_kind(const void *entry, const void *key)
+{
+	const struct actor_kind *one = entry, *other = key;
+
+	return one->context.kind == other->context.kind && one->context.name == other->context.name &&
+	       one->context.container == other->context.container && one->program == other->program;
+}
+
+static uint64_t kind_hash(const struct actor_kind *kind)
+{
+	uint64_t hash = hash_mix((uintptr_t)kind->context.name, (uintptr_t)kind->context.container);
+
+	return hash_mix(hash_mix(hash, (uintptr_t)kind->program), kind->context.kind);
+}
+
 struct recording_reader *recording_reader_new(void)
 {
 	struct recording_reader *reader = calloc(1, sizeof(*reader));
@@ -66,6 +92,7 @@ struct recording_reader *recording_reader_new(void)
 		return NULL;
 	reader->texts = calloc(RECORDING_TEXTS_MAX, sizeof(*reader->texts));
 	reader->actors = calloc(RECORDING_ACTORS_MAX, sizeof(*reader->actors));
+	reader->kinds = TABLE_INIT(is_of_kind);
 	reader->escaped = BUFFER_INIT(2 * PROGRAM_TEXT_MAX);
 	if (!reader->texts || !reader->actors) {
 		recording_reader_free(reader);
@@ -76,6 +103,12 @@ struct recording_reader *recording_reader_new(void)
 
 static void reset(struct recording_reader *reader)
 {
+	struct actor_kind *kind;
+	size_t cursor = 0;
+
+	while ((kind = table_next(&reader->kinds, &cursor)))
+		free(kind);
+	table_free(&reader->kinds);
 	while (reader->text_count)
 		free(reader->texts[--reader->text_count].bytes);
 	while (reader->actor_count)
@@ -487,6 +520,26 @@ static int make_room(struct recording_reader *reader, size_t size)
 	return 0;
 }
 
+static int number_kind(struct recording_reader *reader, struct event *actor)
+{
+	struct actor_kind key = { .context = actor->context, .program = actor->program.text };
+	struct actor_kind *kind = table_find(&reader->kinds, kind_hash(&key), &key);
+
+	if (!kind) {
+		kind = malloc(sizeof(*kind));
+		if (!kind)
+			return -ENOMEM;
+		*kind = key;
+		kind->number = ++reader->last_kind;
+		if (table_insert(&reader->kinds, kind_hash(kind), kind) < 0) {
+			free(kind);
+			return -ENOMEM;
+		}
+	}
+	actor->same_program = kind->number;
+	return 0;
+}
+
 static int take_actor(struct recording_reader *reader, struct payload *payload)
 {
 	struct event *actor;
@@ -502,9 +555,9 @@ static int take_actor(struct recording_reader *reader, struct payload *payload)
 	}
 	event_init(actor, EVENT_EXEC);
 	take_fields(reader, payload, true, actor);
-	actor->same = ++reader->last_same;
+	actor->same_actor = ++reader->last_actor;
 	reader->actors[reader->actor_count++] = actor;
-	return 0;
+	return number_kind(reader, actor);
 }
 
 static int take_event(struct recording_reader *reader, struct payload *payload)

@@ -339,10 +339,10 @@ static int put_fields(struct recording_writer *writer, const struct event *event
 
 static int find_actor(struct recording_writer *writer, const struct event *event, uint32_t *actor, struct buffer *out)
 {
-	struct known *known = &writer->known[hash_u64(event->same) % KNOWN_COUNT];
+	struct known *known = &writer->known[hash_u64(event->same_actor) % KNOWN_COUNT];
 	int status;
 
-	if (event->same && known->same == event->same) {
+	if (event->same_actor && known->same == event->same_actor) {
 		*actor = known->actor;
 		return 0;
 	}
@@ -354,7 +354,7 @@ static int find_actor(struct recording_writer *writer, const struct event *event
 		return status;
 	if (status)
 		append_record(out, TAG_ACTOR, buffer_string(&writer->payload), writer->payload.size);
-	*known = (struct known) { event->same, *actor };
+	*known = (struct known) { event->same_actor, *actor };
 	return 0;
 }
 

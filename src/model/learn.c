@@ -325,7 +325,7 @@ static int hold(struct learner *learner, const struct event *event)
 	struct loose *loose;
 	int status = 0;
 
-	as_service.same = 0;
+	as_service.same_actor = as_service.same_program = 0;
 	as_service.context.kind = CONTEXT_SERVICE;
 	behaviours_of(&as_service, learner->networks, &learner->behaviours);
 	if (!learner->behaviours.count)

@@ -27,11 +27,11 @@ bool memo_key(const struct event *event, const struct networks *networks, struct
 	bool connects = event->kind == EVENT_CONNECT;
 	uint32_t port;
 
-	if (!event->same || (!connects && event->kind != EVENT_ACCEPT) ||
+	if (!event->same_program || (!connects && event->kind != EVENT_ACCEPT) ||
 	    (event->family != AF_INET && event->family != AF_INET6))
 		return false;
 	port = behaviour_port(event);
-	out->who = event->same;
+	out->who = event->same_program;
 	out->network = networks_name(networks, event->family, event->remote_address);
 	out->what = port << 9 | (uint32_t)event->protocol << 1 | connects;
 	return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which line of the model a connection is: remembered by who made it (event's `same`) and what of it matters, so that it need
+ * Which line of the model a connection is: remembered by what made it (event's `same_program`) and what of it matters, so that it need
  * not be made a text and looked up each time. What is forgotten is only looked up again.
  */
 #ifndef MODEL_MEMO_PRIV_H
@@ -38,7 +38,7 @@ struct memo {
 
 void memo_free(struct memo *memo);
 
-/* False for an event that is not of a known actor, or no connection: it is not remembered. */
+/* False for an event that is not of a known program, or no connection: it is not remembered. */
 bool memo_key(const struct event *event, const struct networks *networks, struct memo_key *out);
 
 /* NULL where it is not known. */

@@ -120,7 +120,7 @@ static struct event *make_actors(void)
 		unsigned service = i / PROCESSES / PROGRAMS;
 
 		event_init(actor, EVENT_CONNECT);
-		actor->same = i + 1;
+		actor->same_actor = i + 1;
 		actor->host = "web-1";
 		actor->pid = 1000 + i;
 		actor->parent_pid = 900 + service;

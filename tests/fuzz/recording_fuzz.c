@@ -22,7 +22,7 @@ static int copy_event(void *owner, const struct event *event)
 	struct copy *copy = owner;
 	struct event unknown = *event;
 
-	unknown.same = 0;
+	unknown.same_actor = 0;
 	ndjson_write(&copy->lines, event);
 	if (recording_write(copy->known, event, &copy->first) < 0 ||
 	    recording_write(copy->plain, &unknown, &copy->second) < 0)

@@ -85,6 +85,15 @@ class Recording(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr.decode(), r"^sombrero: standard input: byte \d+: ")
 
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_what_is_watched_live_is_recorded_beside_what_is_printed(self):
+        recording = self.file("live.rec")
+        live = sombrero("watch", "--json", "--record", recording, "--", "/bin/true", "one", "two")
+        again = sombrero("watch", "--replay", recording, "--json")
+        self.assertEqual((live.returncode, again.returncode, again.stderr), (0, 0, b""), live.stderr)
+        self.assertEqual(again.stdout, live.stdout)
+        self.assertIn(b'"argv":["/bin/true","one","two"]', again.stdout)
+
     def test_only_its_owner_may_read_it(self):
         self.assertEqual(self.recording.stat().st_mode & 0o777, 0o600)
 

@@ -331,10 +331,10 @@ static int check_count(void *other, struct model_entry *entry)
 	return 0;
 }
 
-/* An actor's number: of what is the same in all that it does. */
-static uint64_t actor_of(const struct event *event)
+/* A number of context and program. */
+static uint64_t program_of(const struct event *event)
 {
-	uint64_t number = event->pid;
+	uint64_t number = 1;
 
 	for (unsigned i = 0; i < sizeof(contexts) / sizeof(contexts[0]); i++)
 		number += contexts[i].kind == event->context.kind && contexts[i].name == event->context.name &&
@@ -346,7 +346,7 @@ static uint64_t actor_of(const struct event *event)
 	return number;
 }
 
-static void a_source_that_knows_its_actors_teaches_the_same(void **state)
+static void a_source_that_knows_its_programs_teaches_the_same(void **state)
 {
 	unsigned order[EVENTS];
 
@@ -358,7 +358,7 @@ static void a_source_that_knows_its_actors_teaches_the_same(void **state)
 		shuffle(order);
 		plain = learn(order, ALL_GROUPS);
 		for (unsigned i = 0; i < EVENTS; i++)
-			observations[i].event.same = actor_of(&observations[i].event);
+			observations[i].event.same_program = program_of(&observations[i].event);
 		known = learn(order, ALL_GROUPS);
 		check_same(plain, known);
 		(void)model_each(plain, check_count, known);
@@ -374,7 +374,7 @@ int main(void)
 		cmocka_unit_test(how_hosts_are_grouped_does_not_matter),
 		cmocka_unit_test(merging_is_commutative_associative_and_idempotent),
 		cmocka_unit_test(a_model_printed_and_read_is_the_same),
-		cmocka_unit_test(a_source_that_knows_its_actors_teaches_the_same),
+		cmocka_unit_test(a_source_that_knows_its_programs_teaches_the_same),
 	};
 
 	return cmocka_run_group_tests_name("model_property", tests, begin, end);

@@ -22,7 +22,7 @@
 /* What a reader handed over, as NDJSON, and whose it was. */
 struct told {
 	struct buffer lines;
-	uint64_t last_same;
+	uint64_t last_actor, last_program;
 	uint64_t count, stop_at; /* 0: never */
 };
 
@@ -31,7 +31,8 @@ static int tell(void *owner, const struct event *event)
 	struct told *told = owner;
 
 	ndjson_write(&told->lines, event);
-	told->last_same = event->same;
+	told->last_actor = event->same_actor;
+	told->last_program = event->same_program;
 	return ++told->count == told->stop_at ? -ECANCELED : 0;
 }
 
@@ -250,11 +251,11 @@ static void texts_and_actors_without_end_have_room(void **state)
 }
 
 /* Told by number, whether it is one that the source gave or that the writer found. */
-static void the_same_actor_has_the_same_number(void **state)
+static void the_same_actor_and_program_have_the_same_number(void **state)
 {
 	struct recording_writer *writer = recording_writer_new();
 	struct buffer recording = BUFFER_INIT(TEXT_MAX);
-	uint64_t same[4] = { 0 };
+	uint64_t same[4] = { 0 }, program[4] = { 0 };
 	struct event event;
 
 	(void)state;
@@ -267,12 +268,15 @@ static void the_same_actor_has_the_same_number(void **state)
 
 		event.pid = i == 2 ? 8 : 7;
 		event.exit_code = i;
+		event.program.text = i == 3 ? "/bin/b" : "/bin/a";
 		assert_int_equal(recording_write(writer, &event, &recording), 0);
 		assert_int_equal(read_in_steps(&recording, recording.size, 100000, &told, &whole, &error), 0);
-		same[i] = told.last_same;
+		same[i] = told.last_actor;
+		program[i] = told.last_program;
 		buffer_free(&told.lines);
 	}
-	assert_true(same[0] && same[0] == same[1] && same[1] == same[3] && same[2] && same[2] != same[0]);
+	assert_true(same[0] && same[0] == same[1] && same[2] && same[2] != same[0] && same[3] && same[3] != same[0]);
+	assert_true(program[0] && program[0] == program[1] && program[0] == program[2] && program[3] != program[0]);
 	buffer_free(&recording);
 	recording_writer_free(writer);
 }
@@ -454,7 +458,7 @@ int main(void)
 		cmocka_unit_test(recordings_may_follow_each_other),
 		cmocka_unit_test(a_connection_is_small),
 		cmocka_unit_test(texts_and_actors_without_end_have_room),
-		cmocka_unit_test(the_same_actor_has_the_same_number),
+		cmocka_unit_test(the_same_actor_and_program_have_the_same_number),
 		cmocka_unit_test(what_the_sink_returns_ends_it),
 		cmocka_unit_test(damage_is_read_or_refused),
 		cmocka_unit_test(another_version_is_refused_by_its_number),
