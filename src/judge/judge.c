@@ -267,8 +267,8 @@ const struct judge_tally *judge_tally(const struct judge *judge)
 const char *finding_kind_name(enum finding_kind kind)
 {
 	static const char *const names[FINDING_KIND_COUNT] = {
-		[FINDING_BEHAVIOUR] = "new behaviour",  [FINDING_CONTEXT] = "new context",
-		[FINDING_BENEATH] = "beneath", [FINDING_FLOOD] = "flood",
+		[FINDING_BEHAVIOUR] = "new behaviour", [FINDING_CONTEXT] = "new context",
+		[FINDING_BENEATH] = "beneath",         [FINDING_FLOOD] = "flood",
 		[FINDING_FORBIDDEN] = "forbidden",
 	};
 

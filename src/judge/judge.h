@@ -16,9 +16,9 @@
 enum finding_kind {
 	FINDING_BEHAVIOUR = 1, /* a known context did what it never did */
 	FINDING_CONTEXT,       /* a context that the model does not know; with the first thing it did */
-	FINDING_BENEATH,       /* what else such a context did, or what a program did whose start was told as a deviation */
-	FINDING_FLOOD,         /* one program did so many new things of a kind that from here on they are counted */
-	FINDING_FORBIDDEN,     /* somebody has forbidden it, whatever the model says */
+	FINDING_BENEATH,   /* what else such a context did, or what a program did whose start was told as a deviation */
+	FINDING_FLOOD,     /* one program did so many new things of a kind that from here on they are counted */
+	FINDING_FORBIDDEN, /* somebody has forbidden it, whatever the model says */
 	FINDING_KIND_COUNT,
 };
 
