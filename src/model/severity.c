@@ -76,6 +76,7 @@ static const struct row rows[] = {
 	{ "exec-transfer", BEHAVIOUR_EXEC, TRAIT(DOWNLOADER), LOW, "starts a transfer tool" },
 	{ "exec-reconnaissance", BEHAVIOUR_EXEC, SERVICE | TRAIT(RECON), HIGH, "looks around on the host" },
 	{ "exec-reconnaissance", BEHAVIOUR_EXEC, TRAIT(RECON), LOW, "looks around on the host" },
+	{ "exec-build", BEHAVIOUR_EXEC, NEW | TRAIT(BUILD), LOW, "compiles or installs software" },
 	{ "exec-build", BEHAVIOUR_EXEC, SERVICE | TRAIT(BUILD), MEDIUM, "compiles or installs software" },
 	{ "exec-build", BEHAVIOUR_EXEC, TRAIT(BUILD), LOW, "compiles or installs software" },
 	{ "exec-new-context", BEHAVIOUR_EXEC, NEW, LOW, "starts a program" },

@@ -33,12 +33,12 @@ SOMBRERO = pathlib.Path(os.environ.get("SOMBRERO_BUILD", ROOT / "build")) / "src
 
 TRAINING_BEGINS = datetime.date(2027, 1, 4)
 PRODUCTION_BEGINS = datetime.date(2027, 3, 22)
-TRAINING_DAYS = 4
+TRAINING_DAYS = 7  # the product asks for a whole week
 PRODUCTION_DAYS = 14
 # What is special about production's days, by number. The 9th ends the month.
 PRODUCTION_EVENTS = {2: ["reboot"], 4: ["upgrade"], 6: ["clock"], 8: ["release"], 11: ["reboot"], 12: ["release"]}
-TRAINING_EVENTS = {1: ["release"], 2: ["reboot"]}
-TRAINING_HOSTS = 2
+TRAINING_EVENTS = {1: ["release"], 2: ["reboot"], 3: ["upgrade"], 5: ["release"]}
+TRAINING_HOSTS = 3
 PRODUCTION_HOSTS = 3
 
 # Put before a command in a script, or given to a unit's Environment=, this gives it the simulated date. It is no program, so
@@ -220,7 +220,7 @@ class Host:
         # The first process is there already, so that the sensor knows whose files are meant.
         (self._host.cgroup / "cgroup.procs").write_text(str(self._host.pid))
         self._recorder = Recorder(self._host.cgroup, output, state, options)
-        self._recordings.append(output)
+        self._recordings.append((output, time.time_ns()))
         self._host.boot(120)
         self.workload.booted(self)
 
@@ -247,9 +247,9 @@ class Host:
     def recording(self):
         """All that was recorded, in simulated time, as one file; the raw files go."""
         output = self._folder / f"{self.name}.ndjson"
-        rewriter = Rewriter(self.clock, self.name)
-        with output.open("w") as out:
-            for raw in self._recordings:
+        with output.open("w", errors="surrogateescape") as out:
+            for raw, booted_ns in self._recordings:
+                rewriter = Rewriter(self.clock, self.name, booted_ns)
                 with raw.open(errors="surrogateescape") as lines:
                     out.writelines(rewriter.line(line) for line in lines)
                 raw.unlink()
@@ -288,6 +288,10 @@ class Host:
         self.run(*self.enter("systemctl", "daemon-reload"))
         self.unit("apt-daily-upgrade.service", seconds=300)
         self.prepare("rm -f /var/tmp/*.deb")
+
+    def rotate_logs(self):
+        """As logrotate.timer does each night."""
+        self.unit("logrotate.service", check=False)
 
     def client(self, *command, check=True, seconds=60, **options):
         """Something on another machine that reaches this one over its network."""

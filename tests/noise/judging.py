@@ -27,6 +27,11 @@ def learn(recording, model, options=()):
     return said, int(re.search(r"contexts, from (\d+) events", said)[1])
 
 
+def lacks(said):
+    """What the product itself says is not enough, of what learning with --until said."""
+    return [line.partition("not enough: ")[2] for line in said.splitlines() if "not enough: " in line]
+
+
 @dataclass(frozen=True)
 class Deviation:
     """What makes two findings the same: the context and the lines that the model lacks."""
@@ -48,6 +53,11 @@ class Finding:
 
     @property
     def counts(self):
+        """A finding that stands beneath another one, a new context's or program's, is part of that."""
+        return self.kind not in ("beneath", "in a new context") and self.matters
+
+    @property
+    def matters(self):
         return SEVERITIES.index(self.severity) >= SEVERITIES.index("medium")
 
 

@@ -8,6 +8,7 @@ pace: the first event after `02:00` comes at 02:00:00.1, and nothing comes befor
 import bisect
 import calendar
 import datetime
+import re
 import time
 
 UTC = datetime.timezone.utc
@@ -47,15 +48,23 @@ class Clock:
 
 
 class Rewriter:
-    """Puts simulated times and the host's name into recorded lines. The events of a second share most of the work."""
+    """Puts simulated times and the host's name into recorded lines, and when a process began, in time since the host's own boot.
+    The events of a second share most of the work."""
 
     START = '{"time":"'
+    BEGAN = re.compile(r'(?<=,)"start":(\d+)')
 
-    def __init__(self, clock, host):
+    def __init__(self, clock, host, booted_ns):
         self._clock = clock
+        self._booted_ns = clock.simulated(booted_ns)  # of the real clock
+        self._machine_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)  # when this machine booted
         self._host = f'"host":"{host}",'
         self._second = None
         self._second_ns = 0
+
+    def _began(self, found):
+        began = self._clock.simulated(self._machine_ns + int(found[1])) - self._booted_ns
+        return f'"start":{max(began, 1)}'
 
     def line(self, line):
         if not line.startswith(self.START):
@@ -67,6 +76,7 @@ class Rewriter:
         if whole != self._second:
             self._second, self._second_ns = whole, nanoseconds(whole)
         simulated = self._clock.simulated(self._second_ns + int(fraction.ljust(9, "0") or 0))
+        rest = self.BEGAN.sub(self._began, rest, 1)
         return f'{self.START}{text_of(simulated)}",{self._host}{rest}'
 
 

@@ -179,6 +179,7 @@ static void what_a_healthy_fleet_shows_now_and_then_is_low(void **state)
 		{ "job certbot", "write  /usr/bin/certbot  /etc/letsencrypt/live/x",
 		  "job certbot\n  exec  /usr/bin/id\n" },
 		{ "service new", "exec  /usr/bin/dash(-c)", WEB },
+		{ "service new", "exec  /usr/bin/dpkg", WEB },
 		{ "job new", "owner  /usr/bin/x  root", WEB },
 	};
 	(void)state;

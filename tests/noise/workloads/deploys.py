@@ -160,6 +160,8 @@ class Deploys(Workload):
 
     def hourly(self, host, day, rng, load):
         self.visit(host, rng, load)
+        if day.hour == 0:
+            host.rotate_logs()
         if day.hour == 4:
             host.unit("shop-cleanup.service", check=False)
 
@@ -172,6 +174,8 @@ class Deploys(Workload):
             if hour == 12 and "release" in day:
                 host.login("deploy", "sudo -n /usr/local/bin/sombrero change begin --id rollback -- /usr/local/bin/rollback")
                 host.wait_for_port(8080)
+            if hour == 7 and "upgrade" in day:
+                host.upgrade("git")
             if hour == 13 and "reboot" in day:
                 host.reboot()
 

@@ -94,7 +94,8 @@ class Postgres(Workload):
             host.unit("pg-dump.service")
         if day.hour == 3 and (day.is_sunday or day.number == 0):
             host.unit("pg-base.service")
-            host.unit("logrotate.service")
+        if day.hour == 0:
+            host.rotate_logs()
         if day.hour == 4 and (day.is_sunday or day.number == 1):
             host.unit("pg-restore-test.service")
         if day.hour == 5 and (day.date.day == 1 or day.number == 0):
@@ -111,6 +112,9 @@ class Postgres(Workload):
                 self.sql(host, "SELECT nonsense")
             if hour == 10:
                 host.unit("postgresql@15-main.service", "reload")
+            if hour == 11 and "upgrade" in day:
+                host.upgrade("postgresql-15", "postgresql-client-15")
+                host.wait_for_port(5432)
             if hour == 13 and "reboot" in day:
                 host.reboot()
             if hour == 15 and day.number == 0:
@@ -133,7 +137,5 @@ class Postgres(Workload):
             if hour == 9 and day.number == 3:
                 self.sql(host, "CREATE EXTENSION IF NOT EXISTS pgcrypto", "ALTER SYSTEM SET work_mem = '8MB'", "SELECT pg_reload_conf()",
                          "CREATE DATABASE other")
-            if hour == 10 and day.number == 7:  # a backup that was done by then is there again
-                host.prepare("touch /var/backups/wal/000000010000000000000099")
             if hour == 17 and "reboot" in day:
                 host.reboot()

@@ -73,7 +73,10 @@ class Redis(Workload):
                      "/etc/redis/redis.conf >/etc/redis/redis-replica.conf\n"
                      "echo 'replicaof 127.0.0.1 6379' >>/etc/redis/redis-replica.conf\n"
                      "chown redis: /etc/redis/*.conf; install -d -o redis -g redis /var/lib/redis-replica\n"
-                     "rm -f /var/lib/redis/dump.rdb; useradd -r counter; mkdir -p /srv/counter /var/backups/redis")
+                     "rm -f /var/lib/redis/dump.rdb; useradd -r counter; mkdir -p /srv/counter /var/backups/redis\n"
+                     "cd /etc/logrotate.d; rm -f mariadb mysql* nginx php* postgresql*; chmod 755 .")
+        host.write("/etc/systemd/system/logrotate.service.d/time.conf", "[Service]\nEnvironment="
+                   + FAKETIME.replace(" ", "\nEnvironment=") + "\n")
         host.write("/etc/systemd/system/redis-replica.service", host.path("/lib/systemd/system/redis-server.service").read_text()
                    .replace("redis.conf", "redis-replica.conf").replace("redis-server.pid", "redis-replica.pid")
                    .replace("RuntimeDirectory=redis\n", "RuntimeDirectory=redis-replica\n")
@@ -105,6 +108,8 @@ class Redis(Workload):
 
     def hourly(self, host, day, rng, load):
         self.visit(host, rng, load)
+        if day.hour == 0:
+            host.rotate_logs()
         if day.hour % 4 == 0:
             host.unit("redis-metrics.service")
         if day.hour == 3:
@@ -134,6 +139,9 @@ class Redis(Workload):
                 self.cli(host, "bgsave", port=6380)
             if hour == 12 and "release" in day:
                 self.release(host, "pass  # again")
+            if hour == 11 and "upgrade" in day:
+                host.upgrade("redis-server", "redis-tools")
+                host.wait_for_port(6379)
             if hour == 13 and "reboot" in day:
                 host.reboot()
             if hour == 14:

@@ -85,7 +85,7 @@ ls -1t /var/backups/shop/*.sql.gz | tail -n +8 | xargs -r rm
 """
 
 # Stands for a mailer: keeps what it gets.
-SENDMAIL = "#!/bin/sh\nexec cat >/var/spool/shop/$(/usr/bin/uuidgen).eml\n"
+SENDMAIL = "#!/bin/sh\nexec cat >/var/spool/shop/$(date +%s%N).$$.eml\n"
 
 SCHEMA = """CREATE DATABASE shop; CREATE USER shop@localhost IDENTIFIED BY 'secret'; GRANT ALL ON shop.* TO shop@localhost;
 CREATE TABLE shop.visits (who VARCHAR(200), at DATETIME); CREATE TABLE shop.orders (what VARCHAR(200), at DATETIME);"""
@@ -157,7 +157,7 @@ class Web(Workload):
         if day.hour % 12 == 9:
             host.unit("phpsessionclean.service")
         if day.hour == 0:
-            host.unit("logrotate.service")
+            host.rotate_logs()
         if day.hour == 2:
             host.unit("shop-backup.service")
 
@@ -185,6 +185,9 @@ class Web(Workload):
                 host.unit("php8.2-fpm.service", "reload")
             if hour == 12 and "release" in day:
                 self.release(host, INDEX + "// again\n")
+            if hour == 11 and "upgrade" in day:
+                host.upgrade("nginx", "nginx-common")
+                host.wait_for_port(80)
             if hour == 13 and "reboot" in day:
                 host.reboot()
             if hour == 15 and day.number == 0:
