@@ -15,6 +15,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import tap
 
+MODELS = pathlib.Path(__file__).resolve().parent.parent.parent / "models"
 SOMBRERO = os.path.join(os.environ.get("SOMBRERO_BUILD", "build"), "src", "sombrero")
 
 
@@ -175,6 +176,17 @@ networks: { db: 10.1.0.0/24 }
         found, _ = self.watch([connect("/srv/app/releases/42/app", "10.2.0.7", 5432, user="www-data"),
                                event("exec", "/srv/app/releases/42/app")], "-p", policy)
         self.assertEqual([one["behaviours"][0]["object"] for one in found], ["tcp 5432 private", "root"])
+
+    def test_the_layers_that_ship_are_as_sombrero_writes_them_and_judge(self):
+        layers = sorted(MODELS.glob("*.model"))
+        self.assertIn("base", [layer.stem for layer in layers])
+        for layer in layers:
+            self.assertEqual(self.run_sombrero("model", "show", layer).stdout, layer.read_text())
+        self.write("shipped/base.model", (MODELS / "base.model").read_text())
+        policy = self.write("web.yml", "policy: web\nmodel: { include: base }\n")
+        events = [event("exec", "/usr/sbin/cron", context="cron"), event("exec", "/usr/bin/id", context="cron")]
+        found, _ = self.watch(events, "-p", policy)
+        self.assertEqual([one["behaviours"][0]["program"] for one in found], ["/usr/bin/id"])
 
     def test_a_layer_that_is_not_there_is_named_with_its_place(self):
         policy = self.write("web.yml", "policy: web\nmodel: { include: [ web, nginx ] }\n")
