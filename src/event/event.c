@@ -11,6 +11,7 @@ static const char *const kind_names[EVENT_KIND_COUNT] = {
 	[EVENT_RAW] = "raw",
 	[EVENT_CONTEXT] = "context",
 	[EVENT_LOSS] = "loss",
+	[EVENT_SCHEDULE] = "schedule",
 	[EVENT_USAGE] = "usage",
 	[EVENT_CREATE] = "create",
 	[EVENT_WRITE] = "write",

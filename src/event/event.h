@@ -30,8 +30,9 @@ enum event_kind {
 	EVENT_LOGIN,        /* a person's session began */
 	EVENT_LOGOUT,       /* … ended: its last process is gone */
 	EVENT_LOGIN_FAILED, /* somebody tried */
-	EVENT_LOSS,         /* something was missed: `loss_reason`, `loss_count` */
-	EVENT_USAGE,        /* what a service or job used since the last such event of it */
+	EVENT_SCHEDULE, /* something is to come at times: a timer or a crontab's entry; `context` is what it will be */
+	EVENT_LOSS,     /* something was missed: `loss_reason`, `loss_count` */
+	EVENT_USAGE,    /* what a service or job used since the last such event of it */
 	EVENT_KIND_COUNT,
 };
 
@@ -181,6 +182,9 @@ struct event {
 	uint64_t processes_most;  /* at a time */
 	uint64_t processes_begun; /* how many began */
 	uint64_t cpu_ms;          /* CPU time, that of processes which have ended included */
+
+	/* schedule */
+	uint64_t period; /* about how many seconds lie between two at most; 0: it can't be told */
 
 	/* loss */
 	const char *loss_reason;

@@ -118,6 +118,8 @@ const struct field field_table[] = {
 	{ "processes_begun", FIELD_NUMBER_64, AT(processes_begun), ONLY(EVENT_USAGE), "how many began since then" },
 	{ "cpu_ms", FIELD_NUMBER_64, AT(cpu_ms), ONLY(EVENT_USAGE),
 	  "CPU time since then in milliseconds, also of processes that have ended" },
+	{ "period", FIELD_NUMBER_64, AT(period), ONLY(EVENT_SCHEDULE),
+	  "about how many seconds lie between two at most; left out where that can't be told" },
 	{ "loss_reason", FIELD_BYTES, AT(loss_reason), ONLY(EVENT_LOSS), "why something was missed" },
 	{ "loss_count", FIELD_COUNT_64, AT(loss_count), ONLY(EVENT_LOSS), "how many more since the last such event" },
 };

@@ -399,6 +399,12 @@ static void add_detail(struct buffer *out, const struct event *event, const stru
 			      "%" PRIu64 " processes (at most %" PRIu64 ", %" PRIu64 " begun), %" PRIu64 " ms of CPU",
 			      event->processes, event->processes_most, event->processes_begun, event->cpu_ms);
 		break;
+	case EVENT_SCHEDULE:
+		if (event->period)
+			buffer_printf(out, "each %" PRIu64 " seconds", event->period);
+		else
+			buffer_text(out, "at its time");
+		break;
 	case EVENT_CREATE:
 	case EVENT_WRITE:
 	case EVENT_REMOVE:

@@ -486,6 +486,8 @@ int learner_event(void *to, const struct event *event)
 	learner->tally.by_context[event->context.kind]++;
 	learner->watches_files = learner->watches_files || event_is_file(event);
 	host_minute_of(&learner->now, event);
+	if (event->kind == EVENT_SCHEDULE)
+		return 0;
 	if (event->kind == EVENT_USAGE)
 		return note_usage(learner, event);
 	if (event->kind == EVENT_CONTEXT)

@@ -15,11 +15,18 @@
 struct observed_host {
 	struct statistics_host *host;
 	uint32_t since, hour; /* the watch: its first hour and the latest */
-	bool began;           /* something has happened since the state at start */
-	bool booted;          /* the boot of this watch was noted */
-	uint64_t change;      /* hash of the last one */
+	bool starting;        /* the state at start is being told, with times before the watch */
+	struct model_entry *
+		*line; /* that were seen in it; owned, the entries are the model's and of no kind that folds */
+	size_t line_count, line_capacity;
+	bool began;      /* something has happened since the state at start */
+	bool booted;     /* the boot of this watch was noted */
+	uint64_t change; /* hash of the last one */
 	uint64_t first_ns, last_ns, events;
 };
+
+/* Since the start of the watch, when that is not known yet. */
+#define SINCE_START UINT32_MAX
 
 /* A service, or the boot, on a host. */
 struct presence {
@@ -97,8 +104,13 @@ static void free_all(struct table *table)
 
 void observer_free(struct observer *observer)
 {
+	size_t cursor = 0;
+	struct observed_host *at;
+
 	if (!observer)
 		return;
+	while ((at = table_next(&observer->hosts, &cursor)))
+		free(at->line);
 	free_all(&observer->hosts);
 	free_all(&observer->presences);
 	free_all(&observer->members);
@@ -178,20 +190,70 @@ static int end_watch(struct observer *observer, struct observed_host *at)
 	return status;
 }
 
+static void locate(struct observed_host *at, uint32_t hour, uint64_t run, struct sighting *where)
+{
+	uint64_t host = at->host->hash;
+
+	where->host = at;
+	where->hour = hour;
+	where->is_run = run;
+	where->at_start = at->starting;
+	where->moment.host = host;
+	where->moment.day = hour / HOURS_A_DAY;
+	where->moment.unit = distinct_mix(host, run ? run : hour);
+}
+
+/* The watch began in that hour: what was there before is seen in it. */
+static int begin_watch(struct observer *observer, struct observed_host *at, uint32_t hour)
+{
+	struct presence *presence;
+	struct sighting where;
+	size_t cursor = 0;
+	int status = 0;
+
+	at->starting = false;
+	at->since = at->hour = hour;
+	while ((presence = table_next(&observer->presences, &cursor))) {
+		if (presence->at == at && presence->since == SINCE_START)
+			presence->since = hour;
+	}
+	locate(at, hour, 0, &where);
+	for (size_t i = 0; i < at->line_count && !status; i++)
+		status = observer_line(observer, at->line[i], &where);
+	at->line_count = 0;
+	return status;
+}
+
+/* The state at start has the times when processes began, which may be long ago. */
+static int pass_start(struct observer *observer, struct observed_host *at, uint32_t hour)
+{
+	int status = at->began ? end_watch(observer, at) : 0;
+
+	if (!at->starting)
+		at->since = at->hour = hour;
+	at->starting = true;
+	if (hour > at->hour)
+		at->hour = hour;
+	return status;
+}
+
 static int pass_time(struct observer *observer, struct observed_host *at, const struct event *event)
 {
 	uint32_t hour = hour_of(event->time_ns);
-	bool existing = event->flags & EVENT_FLAG_EXISTING;
 	int status = 0;
 
 	at->events++;
 	at->first_ns = event->time_ns < at->first_ns ? event->time_ns : at->first_ns;
 	at->last_ns = event->time_ns > at->last_ns ? event->time_ns : at->last_ns;
-	if ((existing && at->began) || hour > at->hour + HOURS_A_DAY || hour + HOURS_A_DAY < at->since) {
+	if (event->flags & EVENT_FLAG_EXISTING)
+		return pass_start(observer, at, hour);
+	if (at->starting)
+		status = begin_watch(observer, at, hour > at->hour ? hour : at->hour);
+	if (!status && (hour > at->hour + HOURS_A_DAY || hour + HOURS_A_DAY < at->since)) {
 		status = end_watch(observer, at);
 		at->since = at->hour = hour;
 	}
-	at->began = at->began || !existing;
+	at->began = true;
 	if (hour > at->hour)
 		at->hour = hour;
 	if (hour < at->since)
@@ -251,7 +313,7 @@ static int join(struct observer *observer, struct observed_host *at, const struc
 		return -ENOMEM;
 	}
 	if (!member->presence->living++)
-		member->presence->since = hour_of(event->time_ns);
+		member->presence->since = at->starting ? SINCE_START : hour_of(event->time_ns);
 	return 0;
 }
 
@@ -275,6 +337,20 @@ static int note_usage(struct observer *observer, struct observed_host *at, const
 	return place ? hours_add(&place->hours, hour, hour) : -ENOMEM;
 }
 
+/* A job is to come on that host. */
+static int note_schedule(struct observer *observer, struct observed_host *at, const struct event *event)
+{
+	uint32_t period = event->period < UINT32_MAX ? (uint32_t)event->period : UINT32_MAX;
+	char name[BEHAVIOUR_NAME_MAX];
+	struct behaviour context;
+	struct statistics_scheduled *scheduled;
+
+	if (event->context.kind != CONTEXT_JOB || !behaviour_of_context(&event->context, name, &context))
+		return 0;
+	scheduled = statistics_scheduled(observer->statistics, context.context_name, period);
+	return scheduled && distinct_add(&scheduled->hosts, at->host->hash) < 0 ? -ENOMEM : 0;
+}
+
 static int follow(struct observer *observer, struct observed_host *at, const struct event *event)
 {
 	char name[BEHAVIOUR_NAME_MAX];
@@ -283,6 +359,8 @@ static int follow(struct observer *observer, struct observed_host *at, const str
 
 	if (event->kind == EVENT_EXIT)
 		return leave(observer, at, event);
+	if (event->kind == EVENT_SCHEDULE)
+		return note_schedule(observer, at, event);
 	if (event->kind == EVENT_USAGE && stays && behaviour_of_context(&event->context, name, &context))
 		return note_usage(observer, at, event, &context);
 	if (event->kind != EVENT_EXEC && event->kind != EVENT_CONTEXT && event->kind != EVENT_LISTEN)
@@ -364,18 +442,6 @@ static int note_occasions(struct observed_host *at, const struct event *event)
 
 /* ---- events and lines ---- */
 
-static void locate(struct observed_host *at, const struct event *event, struct sighting *where)
-{
-	uint64_t host = at->host->hash;
-
-	where->host = at;
-	where->hour = hour_of(event->time_ns);
-	where->is_run = event->context.kind == CONTEXT_JOB && event->run;
-	where->moment.host = host;
-	where->moment.day = where->hour / HOURS_A_DAY;
-	where->moment.unit = distinct_mix(host, where->is_run ? event->run : where->hour);
-}
-
 int observer_event(struct observer *observer, const struct event *event, struct sighting *where)
 {
 	struct observed_host *at;
@@ -392,13 +458,15 @@ int observer_event(struct observer *observer, const struct event *event, struct 
 		status = follow(observer, at, event);
 	if (!status)
 		status = note_occasions(at, event);
-	locate(at, event, where);
+	locate(at, at->starting ? at->hour : hour_of(event->time_ns),
+	       event->context.kind == CONTEXT_JOB ? event->run : 0, where);
 	return status;
 }
 
 int observer_context(struct observer *observer, const struct behaviour *behaviour, const struct sighting *where)
 {
-	struct statistics_context *context = where->host ? statistics_context(observer->statistics, behaviour) : NULL;
+	bool known = where->host && !where->at_start;
+	struct statistics_context *context = known ? statistics_context(observer->statistics, behaviour) : NULL;
 	struct statistics_place *place = context ? statistics_place(context, where->host->host) : NULL;
 
 	if (!context)
@@ -410,10 +478,30 @@ int observer_context(struct observer *observer, const struct behaviour *behaviou
 	return 0;
 }
 
+/* Until it is known when the watch began. */
+static int keep_line(struct observed_host *at, struct model_entry *entry)
+{
+	if (at->line_count == OBSERVER_LINES_MAX || entry->behaviour.kind == BEHAVIOUR_WRITE)
+		return 0;
+	if (at->line_count == at->line_capacity) {
+		size_t capacity = at->line_capacity ? 2 * at->line_capacity : 64;
+		struct model_entry **line = reallocarray(at->line, capacity, sizeof(struct model_entry *));
+
+		if (!line)
+			return -ENOMEM;
+		at->line = line;
+		at->line_capacity = capacity;
+	}
+	at->line[at->line_count++] = entry;
+	return 0;
+}
+
 int observer_line(struct observer *observer, struct model_entry *entry, const struct sighting *where)
 {
 	int status;
 
+	if (where->at_start)
+		return keep_line(where->host, entry);
 	if (!where->host || (entry->seen && entry->seen->last_unit == where->moment.unit && entry->seen->units.size))
 		return 0;
 	if (!entry->seen)
@@ -442,8 +530,12 @@ int observer_settle(struct observer *observer)
 	struct presence *presence;
 	int status = 0;
 
-	while (!status && (at = table_next(&observer->hosts, &cursor)))
-		status = hours_add(&at->host->watched, at->since, at->hour);
+	while (!status && (at = table_next(&observer->hosts, &cursor))) {
+		if (at->starting)
+			status = begin_watch(observer, at, at->hour);
+		if (!status)
+			status = hours_add(&at->host->watched, at->since, at->hour);
+	}
 	cursor = 0;
 	while (!status && (presence = table_next(&observer->presences, &cursor))) {
 		if (presence->living)

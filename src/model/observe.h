@@ -22,7 +22,11 @@ struct sighting {
 	struct observed_host *host; /* NULL: there were too many */
 	uint32_t hour;              /* since 1970 */
 	bool is_run;                /* the unit is a job's run */
+	bool at_start;              /* it was so before: seen in the first hour of the watch, which is not known yet */
 };
+
+/* More lines than so many at a start of a host's watch are not noted. */
+#define OBSERVER_LINES_MAX 65536U
 
 /* More processes than so many are not followed: their service is there in the hours in which it does something. */
 #define OBSERVER_PROCESSES_MAX 262144U

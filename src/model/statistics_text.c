@@ -74,10 +74,24 @@ static void print_usual(struct buffer *out, const struct usual *usual)
 	print_sketch(out, "  cpu ", &usual->cpu_ms);
 }
 
-static void print_context(struct buffer *out, const struct statistics_context *context, const struct model *model)
+static bool is_empty(const struct statistics_context *context, const struct usual *usual)
 {
+	for (size_t i = 0; i < context->place_count; i++) {
+		if (context->place[i].hours.count)
+			return false;
+	}
+	return !context->runs.size && (!usual || (!usual->processes.size && !usual->begun.size && !usual->cpu_ms.size));
+}
+
+/* False if there is nothing to say of it. */
+static bool print_context(struct buffer *out, const struct statistics_context *context, const struct model *model)
+{
+	const struct usual *usual = model_find_usual(model, &context->sample);
+
+	if (is_empty(context, usual))
+		return false;
 	text_print_context(out, &context->sample);
-	print_usual(out, model_find_usual(model, &context->sample));
+	print_usual(out, usual);
 	if (context->runs.size) {
 		buffer_text(out, "  runs ");
 		distinct_print(&context->runs, out);
@@ -94,6 +108,7 @@ static void print_context(struct buffer *out, const struct statistics_context *c
 		hours_print(&place->hours, out);
 		buffer_byte(out, '\n');
 	}
+	return true;
 }
 
 static void print_seen(struct buffer *out, const struct model_entry *entry)
@@ -135,8 +150,8 @@ static void print_contexts(struct printer *printer, const struct behaviour *unti
 		sample.kind = 0;
 		if (until && !text_same_context(&sample, until) && behaviour_compare(&sample, until) > 0)
 			return;
-		print_context(printer->out, context, printer->model);
-		printer->last = &context->sample;
+		if (print_context(printer->out, context, printer->model))
+			printer->last = &context->sample;
 		printer->next++;
 	}
 }

@@ -639,15 +639,16 @@ static void unit_base(const char *unit, char out[CGROUP_NAME_MAX])
 		*strchr(out, '@') = '\0';
 }
 
+bool contexts_changes(const struct contexts *contexts, const char *unit)
+{
+	return is_one_of(unit, known_changes, COUNT(known_changes)) ||
+	       is_one_of(unit, (const char *const *)contexts->changes, contexts->change_count);
+}
+
 /* A change of this host: in a container anyone may call a unit so. */
 static bool is_change_unit(const struct situation *situation)
 {
-	const struct contexts *contexts = situation->contexts;
-	const char *unit = situation->facts.unit;
-
-	return !situation->facts.container[0] &&
-	       (is_one_of(unit, known_changes, COUNT(known_changes)) ||
-		is_one_of(unit, (const char *const *)contexts->changes, contexts->change_count));
+	return !situation->facts.container[0] && contexts_changes(situation->contexts, situation->facts.unit);
 }
 
 /*

@@ -74,6 +74,9 @@ struct origin {
 /* Does it take logins by its name: sshd, login …? False for NULL. */
 bool contexts_takes_logins(const struct image *image);
 
+/* Is a unit of that name a change of this host? */
+bool contexts_changes(const struct contexts *contexts, const char *unit);
+
 /* Does `name` fit to the pattern, in which "*" is any text? Models have names so: app.*.js */
 bool contexts_fits(const char *name, const char *pattern);
 

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "sensor/cgroup.h"
 #include "sensor/files_priv.h"
+#include "sensor/schedule.h"
 #include "sensor/sensor_priv.h"
 
 /* How long records may wait in the ring: short while there is much to do, longer when idle. */
@@ -399,6 +400,33 @@ static void tick(struct sensor *sensor)
 		actor_sweep(sensor, false);
 }
 
+static void tell_scheduled(void *owner, const char *unit, const char *job, uint32_t period)
+{
+	struct sensor *sensor = owner;
+	struct event event;
+
+	if (contexts_changes(&sensor->contexts, unit))
+		return;
+	event_init(&event, EVENT_SCHEDULE);
+	event.time_ns = clock_ns(CLOCK_REALTIME);
+	event.host = sensor->host;
+	event.context.kind = CONTEXT_JOB;
+	event.context.name = job;
+	event.period = period;
+	sensor_emit(sensor, NULL, &event);
+}
+
+/* What is to come at times, on a host that is watched as a whole: ours, or one that is a scope of its own. */
+static void tell_schedule(struct sensor *sensor)
+{
+	const struct contexts *contexts = &sensor->contexts;
+	char root[32];
+
+	if (contexts->harness || (sensor->scope_count && contexts->home.mount_namespace == contexts->mount_namespace))
+		return;
+	schedule_read(contexts_home_root(contexts, root), tell_scheduled, sensor);
+}
+
 /* Paths in the tree from directories below its mount point. */
 static int set_scope(struct sensor *sensor, const struct sensor_options *options, const char *root)
 {
@@ -464,6 +492,8 @@ int sensor_open(const struct sensor_options *options, event_sink sink, void *own
 		status = snapshot_take(sensor, error);
 	if (!status)
 		usage_begin(sensor, clock_ns(CLOCK_BOOTTIME));
+	if (!status)
+		tell_schedule(sensor);
 	if (!status && options->files)
 		status = files_open(sensor, options->files, &sensor->files, error);
 	if (!status && options->files && options->files->written_by) {

@@ -67,6 +67,13 @@ static int read_first(int root, const char *name, struct buffer *text)
 	return -ENOENT;
 }
 
+int unit_text(int root, const char *unit, struct buffer *text)
+{
+	int code = strchr(unit, '/') || strlen(unit) >= UNIT_NAME_MAX ? -EINVAL : read_first(root, unit, text);
+
+	return code < 0 ? code : 0;
+}
+
 /* The lines of a unit file. */
 
 static bool is_blank(char character)

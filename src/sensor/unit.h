@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
+
 struct unit_facts {
 	bool found;
 	bool job; /* Type=oneshot, or a timer of the same name starts it, or it is transient (systemd-run) */
@@ -24,6 +26,9 @@ struct unit_facts {
  * few files: not for every exec, but once a unit.
  */
 void unit_read(const char *root, const char *unit, struct unit_facts *out);
+
+/* Appends the text of a unit's file below that directory (rooted_open_root), without drop-ins. 0 or a negative errno. */
+int unit_text(int root, const char *unit, struct buffer *text);
 
 /*
  * The unit whose other name (Alias=) this is: a link among the unit files that leads to a file of that name. false: it is

@@ -185,7 +185,8 @@ int state_record(void *to, const struct event *event)
 	int status;
 
 	/* What a service uses is told each minute, and is no deed of who started it. */
-	if (event->kind <= 0 || event->kind >= EVENT_KIND_COUNT || event->kind == EVENT_USAGE)
+	if (event->kind <= 0 || event->kind >= EVENT_KIND_COUNT || event->kind == EVENT_USAGE ||
+	    event->kind == EVENT_SCHEDULE)
 		return 0;
 	status = written_note(state, event);
 	if (!status && !failed && !*event->login && !*change)

@@ -195,8 +195,51 @@ static void a_new_start_of_the_sensor_is_a_new_watch(void **state)
 	take(&run, &event);
 	takes_connect(&run, "web-1", 11, 80);
 	run_finish(&run);
-	assert_int_equal(hours_count(&run.statistics->host[0]->watched), 4);
-	assert_int_equal(hours_count(&context_of(&run, CONTEXT_SERVICE, "nginx")->place[0].hours), 4);
+	assert_int_equal(hours_count(&run.statistics->host[0]->watched), 3);
+	assert_int_equal(hours_count(&context_of(&run, CONTEXT_SERVICE, "nginx")->place[0].hours), 3);
+	run_end(&run);
+}
+
+/* What was there before has the time when it began, at which nobody watched. */
+static void what_was_there_before_is_seen_when_the_watch_begins(void **state)
+{
+	const struct behaviour line = { .context_kind = CONTEXT_SERVICE,
+					.context_name = "nginx",
+					.kind = BEHAVIOUR_EXEC,
+					.program = "/usr/sbin/nginx",
+					.object = "" };
+	struct event event = event_at(EVENT_EXEC, "web-1", 2, CONTEXT_SERVICE, "nginx");
+	struct run run;
+
+	(void)state;
+	run_begin(&run);
+	event.flags = EVENT_FLAG_EXISTING;
+	take(&run, &event);
+	takes_job(&run, "web-1", 500.5, 99);
+	takes_job(&run, "web-1", 502.5, 100);
+	run_finish(&run);
+	assert_int_equal(hours_count(&run.statistics->host[0]->watched), 3);
+	assert_int_equal(hours_count(&context_of(&run, CONTEXT_SERVICE, "nginx")->place[0].hours), 3);
+	assert_int_equal(model_find(run.model, &line)->seen->first_day, (MONDAY + 500) / 24);
+	run_end(&run);
+}
+
+static void what_is_scheduled_is_known_by_host(void **state)
+{
+	struct event event = event_at(EVENT_SCHEDULE, "web-1", 0, CONTEXT_JOB, "report");
+	struct run run;
+
+	(void)state;
+	run_begin(&run);
+	event.period = 604800;
+	take(&run, &event);
+	event.host = "web-2";
+	take(&run, &event);
+	run_finish(&run);
+	assert_int_equal(run.statistics->scheduled_count, 1);
+	assert_int_equal(run.statistics->scheduled[0]->period, 604800);
+	assert_int_equal(run.statistics->scheduled[0]->hosts.size, 2);
+	assert_int_equal(model_size(run.model), 0);
 	run_end(&run);
 }
 
@@ -472,6 +515,8 @@ int main(void)
 		cmocka_unit_test(a_service_is_there_while_it_is_idle),
 		cmocka_unit_test(a_line_is_counted_by_host_hours_hosts_and_days),
 		cmocka_unit_test(a_new_start_of_the_sensor_is_a_new_watch),
+		cmocka_unit_test(what_was_there_before_is_seen_when_the_watch_begins),
+		cmocka_unit_test(what_is_scheduled_is_known_by_host),
 		cmocka_unit_test(occasions_are_told_by_what_happens),
 		cmocka_unit_test(the_same_runs_in_any_order_are_the_same_bytes),
 		cmocka_unit_test(one_run_twice_counts_once),
