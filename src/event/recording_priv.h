@@ -83,7 +83,7 @@ static inline bool recording_is_actors(const struct field *field)
 /* Small and negative numbers alike become small ones. */
 static inline uint64_t recording_zigzag(int64_t number)
 {
-	return (uint64_t)number << 1 ^ (uint64_t)(number >> 63);
+	return (uint64_t)number << 1 ^ (number < 0 ? UINT64_MAX : 0);
 }
 
 static inline int64_t recording_unzigzag(uint64_t number)
