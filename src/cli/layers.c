@@ -83,8 +83,11 @@ bool layers_forbid(const struct layers *layers, const struct behaviour *behaviou
 
 /* ---- models ---- */
 
-/* What was learned elsewhere is called as here; what ships is called so already. */
-static int add_model(struct layers *layers, struct model *model, bool learned)
+/*
+ * What was learned elsewhere is called as here; what ships is called so already. How much of a thing was usual elsewhere says
+ * nothing here.
+ */
+static int add_model(struct layers *layers, struct model *model, const struct statistics *statistics, bool learned)
 {
 	const struct mapping *mapping = layers->policy ? layers->policy->mapping : NULL;
 	int status;
@@ -92,7 +95,11 @@ static int add_model(struct layers *layers, struct model *model, bool learned)
 	if (learned && mapping)
 		status = mapping_apply(mapping, model, layers->effective);
 	else
-		status = model_merge(layers->effective, model);
+		status = statistics_merge(layers->statistics, layers->effective, statistics, model);
+	if (status == -E2BIG) {
+		say("together the models' statistics are of too many hosts, contexts or runs");
+		return EXIT_USAGE;
+	}
 	if (status == -EINVAL) {
 		say("by the mapping a line of the model becomes longer than a line can be");
 		return EXIT_USAGE;
@@ -102,12 +109,14 @@ static int add_model(struct layers *layers, struct model *model, bool learned)
 
 static int load_model(struct layers *layers, const char *path, bool learned, struct error *error)
 {
-	struct model *model;
+	struct statistics *statistics = NULL;
+	struct model *model = NULL;
 	int status = model_load(path, &model, error);
 
-	if (status < 0)
-		return EXIT_USAGE;
-	status = add_model(layers, model, learned);
+	if (!status)
+		status = statistics_load(path, model, &statistics, NULL, error);
+	status = status < 0 ? EXIT_USAGE : add_model(layers, model, statistics, learned);
+	statistics_free(statistics);
 	model_free(model);
 	if (!status && (learned || !layers->name)) {
 		free(layers->name);
@@ -187,7 +196,8 @@ int layers_load(struct layers *layers, const struct policy *policy)
 	if (status || (!layers->model_count && !(policy && policy->layer_count)))
 		return status;
 	layers->effective = model_new();
-	if (!layers->effective)
+	layers->statistics = statistics_new();
+	if (!layers->effective || !layers->statistics)
 		return no_memory();
 	model_limit(layers->effective, policy ? policy->limits : NULL);
 	status = load_models(layers);
@@ -219,6 +229,7 @@ struct networks *layers_networks(const struct policy *policy)
 void layers_free(struct layers *layers)
 {
 	model_free(layers->effective);
+	statistics_free(layers->statistics);
 	decisions_free(layers->decisions);
 	free(layers->name);
 }

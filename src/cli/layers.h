@@ -8,6 +8,7 @@
 
 #include "cli/source.h"
 #include "model/decisions.h"
+#include "model/statistics.h"
 #include "model/version.h"
 #include "policy/policy.h"
 
@@ -15,10 +16,11 @@ struct layers {
 	const char *model[SOURCE_LIST_MAX], *decisions_path; /* of the command line */
 	size_t model_count;
 
-	const struct policy *policy; /* borrowed; NULL: none */
-	struct model *effective;     /* owned, as all below; NULL: no model was named */
-	struct decisions *decisions; /* NULL: none */
-	char *name;                  /* of the model that a new line belongs into */
+	const struct policy *policy;   /* borrowed; NULL: none */
+	struct model *effective;       /* owned, as all below; NULL: no model was named */
+	struct statistics *statistics; /* of what the models were learned from; NULL: no model was named */
+	struct decisions *decisions;   /* NULL: none */
+	char *name;                    /* of the model that a new line belongs into */
 	char id[MODEL_ID_SIZE];
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -13,6 +14,7 @@
 #include "cli/source.h"
 #include "event/ndjson.h"
 #include "judge/judge.h"
+#include "judge/runaway.h"
 #include "model/model.h"
 #include "model/network.h"
 
@@ -42,9 +44,11 @@ struct watch {
 	struct layers layers;
 	struct networks *networks;
 	struct judge *judge;
+	struct runaways *runaways; /* NULL without a judge */
 	bool json;
 	struct buffer line;
 	uint64_t events, printed; /* printed: findings about behaviours */
+	bool told_runaways;       /* … and about runaways */
 	enum severity least;
 };
 
@@ -112,6 +116,20 @@ static int print_finding(void *owner, const struct finding *finding)
 	return put_line(watch);
 }
 
+static int print_runaway(void *owner, const struct runaway *runaway)
+{
+	struct watch *watch = owner;
+
+	if (RUNAWAY_SEVERITY < watch->least)
+		return 0;
+	watch->told_runaways = true;
+	if (watch->json)
+		runaway_write(&watch->line, runaway);
+	else
+		runaway_explain(&watch->line, runaway);
+	return put_line(watch);
+}
+
 static int print_event(struct watch *watch, const struct event *event)
 {
 	if (watch->json) {
@@ -144,7 +162,13 @@ static int settled(void *owner)
 {
 	struct watch *watch = owner;
 	int status = recorder_flush(&watch->recorder);
+	struct timespec now;
 
+	/* That nothing happens any more is news of a runaway, too. */
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if (!status && watch->runaways)
+		status = runaways_clock(watch->runaways,
+					(uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
 	return status ? status : files_settle(&watch->files, false);
 }
 
@@ -167,10 +191,10 @@ static void ready(void *owner, struct sensor *sensor)
 		say("watching");
 }
 
-/* Findings that were printed so far, of both kinds. */
+/* Findings that were printed so far, of all kinds. */
 static bool has_findings(const struct watch *watch)
 {
-	return watch->files.findings || watch->printed;
+	return watch->files.findings || watch->printed || watch->told_runaways;
 }
 
 /* The model's services are services from their first exec on, whoever starts them. */
@@ -190,6 +214,19 @@ static int add_service(void *owner, const struct behaviour *sample)
 	return 0;
 }
 
+/* Who watches by a model shall know what it can't say. */
+static void say_what_is_unknown(const struct watch *watch)
+{
+	size_t known, all;
+
+	runaways_known(watch->layers.effective, &known, &all);
+	if (!known && all)
+		say("runaways are not told: nothing says what is usual for long enough (%s.stats)", watch->layers.name);
+	else if (known < all)
+		say("runaways are told of %zu of %zu services and jobs: the others were learned in too short a time",
+		    known, all);
+}
+
 static int prepare(struct watch *watch)
 {
 	watch->networks = layers_networks(watch->files.policy);
@@ -199,9 +236,12 @@ static int prepare(struct watch *watch)
 		return 0;
 	(void)model_each_context(watch->layers.effective, add_service, watch);
 	watch->judge = judge_new(watch->layers.effective, watch->networks, print_finding, watch);
-	if (!watch->judge)
+	watch->runaways = runaways_new(watch->layers.effective, print_runaway, watch);
+	if (!watch->judge || !watch->runaways)
 		return -ENOMEM;
 	judge_decide(watch->judge, watch->layers.decisions);
+	judge_set_runaways(watch->judge, watch->runaways);
+	say_what_is_unknown(watch);
 	return 0;
 }
 
@@ -219,6 +259,10 @@ static int conclude(const struct watch *watch, const struct source_result *resul
 	say("%llu events, %llu deviations (%llu of them beneath others, %llu more of the same), %llu lost",
 	    (unsigned long long)tally->events, (unsigned long long)tally->deviations,
 	    (unsigned long long)tally->beneath, (unsigned long long)tally->repeated, (unsigned long long)tally->lost);
+	if (runaways_tally(watch->runaways)->told)
+		say("runaways: %llu, and %llu for which there was no room",
+		    (unsigned long long)runaways_tally(watch->runaways)->told,
+		    (unsigned long long)runaways_tally(watch->runaways)->untold);
 	if (watch->least)
 		say("%llu of the deviations are %s or worse", (unsigned long long)watch->printed,
 		    severity_name(watch->least));
@@ -233,6 +277,8 @@ static int watch_all(struct watch *watch)
 
 	if (!status)
 		status = source_run(&watch->source, &result, &error);
+	if (!status && watch->runaways)
+		status = runaways_finish(watch->runaways);
 	if (!status)
 		status = files_settle(&watch->files, true);
 	if (status == -EPIPE) /* who read us has seen enough */
@@ -299,6 +345,7 @@ static int run(int argc, char **argv)
 		status = watch_and_record(&watch);
 	files_free(&watch.files);
 	judge_free(watch.judge);
+	runaways_free(watch.runaways);
 	networks_free(watch.networks);
 	layers_free(&watch.layers);
 	buffer_free(&watch.line);
