@@ -39,6 +39,16 @@ struct renamed {
 	const struct behaviour *old, *new;
 };
 
+/* The last answer to whether a program is another version of one. */
+struct replacement {
+	const struct behaviour *old, *new;
+	bool holds;
+	unsigned asked;
+};
+
+/* So many pairs of programs are looked at; beyond it each is gone or new. */
+#define REPLACEMENTS_TRIED_MAX 256
+
 struct maker {
 	struct side old, new;
 	struct model *known; /* the old one, and what is only renamed under its new names */
@@ -46,6 +56,7 @@ struct maker {
 	struct buffer key;   /* scratch */
 	struct renamed *renamed;
 	size_t renamed_count;
+	struct replacement replacement;
 	bool failed; /* out of memory */
 };
 
@@ -325,21 +336,40 @@ static bool same_version(const void *entry, const void *key)
 	return strcmp(((const struct item *)entry)->version, key) == 0;
 }
 
+struct wanted {
+	const char *program;
+};
+
 static int find_program(void *owner, struct model_entry *entry)
 {
-	return strcmp(entry->behaviour.program, owner) == 0;
+	const struct wanted *wanted = owner;
+
+	return strcmp(entry->behaviour.program, wanted->program) == 0;
 }
 
 static bool has_program(struct model *model, const struct behaviour *context, const char *program)
 {
-	return model_each_in(model, context, find_program, (void *)(uintptr_t)program) > 0;
+	struct wanted wanted = { program };
+
+	return model_each_in(model, context, find_program, &wanted) > 0;
 }
 
 /* One version went and the other came: nothing of either is on the other's side. */
-static bool replaces(const struct maker *maker, const struct behaviour *old, const struct behaviour *new)
+static bool replaces(struct maker *maker, const struct behaviour *old, const struct behaviour *new)
 {
-	return strcmp(old->program, new->program) != 0 && old->program[0] == '/' && new->program[0] == '/' &&
-	       !has_program(maker->new.model, old, old->program) && !has_program(maker->old.model, new, new->program);
+	struct replacement *last = &maker->replacement;
+
+	if (strcmp(old->program, new->program) == 0 || old->program[0] != '/' || new->program[0] != '/')
+		return false;
+	/* Lines of one program come together. */
+	if (last->old && text_same_context(last->old, old) && strcmp(last->old->program, old->program) == 0 &&
+	    strcmp(last->new->program, new->program) == 0)
+		return last->holds;
+	last->old = old;
+	last->new = new;
+	last->holds = last->asked++ < REPLACEMENTS_TRIED_MAX && !has_program(maker->new.model, old, old->program) &&
+		      !has_program(maker->old.model, new, new->program);
+	return last->holds;
 }
 
 static void take_version(struct maker *maker, struct item *old, struct item *new)

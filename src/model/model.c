@@ -495,6 +495,27 @@ size_t model_remove(struct model *model, bool (*goes)(void *owner, const struct 
 	return before - model->count;
 }
 
+int model_each_alike(struct model *model, const struct behaviour *behaviour,
+		     int (*visit)(void *owner, struct model_entry *entry), void *owner)
+{
+	const struct scope *scope = table_find(&model->scopes, scope_hash(behaviour), behaviour);
+	struct behaviour first = *behaviour;
+	int status = 0;
+
+	if (!scope)
+		return 0;
+	first.program = first.object = "";
+	sort(model);
+	for (size_t i = lower_bound(model, &first); i < model->count && !status; i++) {
+		struct line *line = model->order[i];
+
+		if (line->scope != scope || line->entry.behaviour.kind != behaviour->kind)
+			break;
+		status = visit(owner, &line->entry);
+	}
+	return status;
+}
+
 /* ---- folding ---- */
 
 /* One that folding looks at: a path, without a star that crosses directories. */

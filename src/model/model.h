@@ -108,6 +108,10 @@ int model_each_context(struct model *model, int (*visit)(void *owner, const stru
 int model_each_in(struct model *model, const struct behaviour *context,
 		  int (*visit)(void *owner, struct model_entry *entry), void *owner);
 
+/* … for each of the kind of `behaviour`, too. */
+int model_each_alike(struct model *model, const struct behaviour *behaviour,
+		     int (*visit)(void *owner, struct model_entry *entry), void *owner);
+
 /* Appends the canonical text: the same set always gives the same bytes. 0, or -ENOMEM if `out` could not hold it. */
 int model_print(struct model *model, struct buffer *out);
 

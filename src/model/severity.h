@@ -20,7 +20,7 @@ struct verdict {
  * Of a behaviour that is new to its context. `known` is the model that lacks it: whether it matters that a service
  * starts a shell depends on whether it starts others (NULL: nothing is known). In a context that it does not know the
  * behaviour is judged as part of that news, and the context itself by context_severity(). Allocates nothing; its time
- * is that of one walk over the context's lines. (Not const: walking sorts it.)
+ * is that of a walk over the context's lines of that kind, the first 2048. (Not const: walking sorts it.)
  */
 void behaviour_severity(const struct behaviour *behaviour, struct model *known, struct verdict *out);
 

@@ -537,9 +537,14 @@ static uint64_t traits_of_path(const char *path)
 
 /* ---- what is known already ---- */
 
+/* So many lines of a kind are looked at; what only others know is judged as if nobody knew it. */
+#define LOOKED_AT_MAX 2048
+
 struct look {
 	const struct behaviour *behaviour;
-	uint64_t traits, already;
+	bool asks_shells; /* that others are shells matters to a shell only */
+	uint64_t already;
+	unsigned seen;
 };
 
 static bool same_word(const char *one, const char *other)
@@ -595,13 +600,19 @@ static uint64_t already_net(const struct behaviour *behaviour, const struct beha
 	return (same_program && same_network) || same_word(behaviour->object, known->object) ? TRAIT(ALREADY_OUT) : 0;
 }
 
-static uint64_t already_line(const struct behaviour *behaviour, const struct behaviour *known)
+static bool is_shell(const struct behaviour *known)
 {
+	return traits_of_program(known->program) & TRAIT(SHELL);
+}
+
+static uint64_t already_line(const struct look *look, const struct behaviour *known)
+{
+	const struct behaviour *behaviour = look->behaviour;
 	bool same_program = same_word(behaviour->program, known->program);
 
 	switch (known->kind) {
 	case BEHAVIOUR_EXEC:
-		return (traits_of_program(known->program) & TRAIT(SHELL) ? TRAIT(ALREADY_SHELL) : 0) |
+		return (look->asks_shells && is_shell(known) ? TRAIT(ALREADY_SHELL) : 0) |
 		       (same_place(behaviour->program, known->program) ? TRAIT(ALREADY_BESIDE) : 0);
 	case BEHAVIOUR_OWNER:
 		return traits_of_user(known->object) & TRAIT(ROOT) ? TRAIT(ALREADY_ROOT) : 0;
@@ -622,20 +633,21 @@ static int look(void *owner, struct model_entry *entry)
 {
 	struct look *look = owner;
 
-	if (entry->behaviour.kind == look->behaviour->kind)
-		look->already |= already_line(look->behaviour, &entry->behaviour);
-	return 0;
+	look->already |= already_line(look, &entry->behaviour);
+	return ++look->seen == LOOKED_AT_MAX;
 }
 
 static uint64_t already(const struct behaviour *behaviour, struct model *known)
 {
 	struct look state = { .behaviour = behaviour };
 
+	state.asks_shells = behaviour->kind == BEHAVIOUR_EXEC && traits_of_program(behaviour->program) & TRAIT(SHELL);
+
 	if (!known)
 		return 0;
 	if (!model_has_context(known, behaviour))
 		return TRAIT(NEW_CONTEXT);
-	(void)model_each_in(known, behaviour, look, &state);
+	(void)model_each_alike(known, behaviour, look, &state);
 	return state.already;
 }
 
