@@ -89,20 +89,29 @@ static enum finding_kind kind_of(const struct judge *judge, const struct behavio
 	return model_has_context(judge->told, behaviour) ? FINDING_BENEATH : FINDING_CONTEXT;
 }
 
-static uint64_t quota_key(const struct behaviour *behaviour, bool forbidden)
+static uint64_t quota_key(const struct behaviour *behaviour, uint64_t class)
 {
 	uint64_t key = hash_mix(hash_text(behaviour->context_name), hash_text(behaviour->program));
 
-	return hash_mix(key, (uint64_t)behaviour->context_kind << 16 | (uint64_t)behaviour->in_container << 8 |
-				     (uint64_t)forbidden << 7 | (uint64_t)behaviour->kind);
+	return hash_mix(key, (uint64_t)behaviour->context_kind << 24 | (uint64_t)behaviour->in_container << 16 |
+				     (uint64_t)behaviour->kind << 8 | class);
 }
 
-/* How many were told of its kind, program and context so far; one more from now on. What is forbidden counts apart. */
+/*
+ * How many were told of its kind, program and context so far; one more from now on. What is forbidden counts apart, and so
+ * does each severity, by names alone: who writes a hundred logs would else write /etc/cron.d unseen.
+ */
 static unsigned count_told(struct judge *judge, const struct behaviour *behaviour, bool forbidden)
 {
-	uint64_t key = judge->quotas.count < JUDGE_FLOODERS_MAX ? quota_key(behaviour, forbidden) : 0;
-	struct quota *quota = table_find(&judge->quotas, key, &key);
+	struct verdict verdict;
+	struct quota *quota;
+	uint64_t key;
 
+	behaviour_severity(behaviour, NULL, &verdict);
+	key = (uint64_t)verdict.severity << 1 | (uint64_t)forbidden;
+	if (judge->quotas.count < JUDGE_FLOODERS_MAX)
+		key = quota_key(behaviour, key);
+	quota = table_find(&judge->quotas, key, &key);
 	if (!quota) {
 		quota = calloc(1, sizeof(*quota));
 		if (!quota || table_insert(&judge->quotas, key, quota) < 0) {

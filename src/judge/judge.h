@@ -48,8 +48,8 @@ struct judge_tally {
 };
 
 /*
- * So many different deviations of one kind are told of one program in one context. A flood by one can't hide what another
- * does.
+ * So many different deviations of one kind and severity are told of one program in one context. A flood by one can't hide
+ * what another does, nor what itself does that is worse.
  */
 #define JUDGE_FLOOD 64
 /* Programs for which that is counted; beyond it they share what is left. */

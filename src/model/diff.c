@@ -574,7 +574,7 @@ static void take_added(struct maker *maker)
 
 		if (item->taken)
 			continue;
-		behaviour_severity(behaviour, maker->known, &verdict);
+		line_severity(behaviour, maker->known, &verdict);
 		begin_key(maker, CHANGE_ADDED, behaviour);
 		add_key(maker, behaviour->program);
 		if (!is_start)
@@ -649,7 +649,7 @@ static void weigh(const struct maker *maker, struct change *change)
 		weigh_line(change, lines->item[i].behaviour, &verdict);
 	}
 	for (size_t i = 0; i < lines->count; i++) {
-		behaviour_severity(lines->item[i].behaviour, maker->known, &verdict);
+		line_severity(lines->item[i].behaviour, maker->known, &verdict);
 		weigh_line(change, lines->item[i].behaviour, &verdict);
 	}
 }

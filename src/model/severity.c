@@ -107,7 +107,7 @@ static const struct row rows[] = {
 	{ "connect-loopback", BEHAVIOUR_CONNECT, TRAIT(EVERYWHERE), LOW, "reaches this host itself" },
 	{ "connect-login", BEHAVIOUR_CONNECT, SERVICE | TRAIT(LOGIN_PORT), HIGH, "reaches where one logs in" },
 	{ "connect-login", BEHAVIOUR_CONNECT, TRAIT(LOGIN_PORT), LOW, "reaches where one logs in" },
-	{ "connect-time", BEHAVIOUR_CONNECT, TRAIT(TIME_PORT), INFORMATIONAL, "asks for the time" },
+	{ "connect-time", BEHAVIOUR_CONNECT, TRAIT(UDP) | TRAIT(TIME_PORT), INFORMATIONAL, "asks for the time" },
 	{ "connect-internet", BEHAVIOUR_CONNECT, TRAIT(INTERNET) | TRAIT(WEB_PORT) | TRAIT(ALREADY_OUT), LOW,
 	  "reaches the internet" },
 	{ "connect-internet", BEHAVIOUR_CONNECT, TRAIT(INTERNET) | TRAIT(WEB_PORT) | JOB, LOW, "reaches the internet" },
@@ -222,6 +222,18 @@ static void judge(unsigned kind, uint64_t traits, struct verdict *out)
 void behaviour_severity(const struct behaviour *behaviour, struct model *known, struct verdict *out)
 {
 	judge(behaviour->kind, traits_of(behaviour, known), out);
+}
+
+void line_severity(const struct behaviour *line, struct model *known, struct verdict *out)
+{
+	uint64_t covered = traits_covered(line);
+	struct verdict worst;
+
+	behaviour_severity(line, known, out);
+	if (!covered)
+		return;
+	judge(line->kind, traits_of(line, known) | covered, &worst);
+	*out = *verdict_worse(out, &worst);
 }
 
 void context_severity(const struct behaviour *sample, struct verdict *out)

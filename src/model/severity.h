@@ -24,6 +24,12 @@ struct verdict {
  */
 void behaviour_severity(const struct behaviour *behaviour, struct model *known, struct verdict *out);
 
+/*
+ * Of a line that a model is to have, which may be a pattern: then it is judged as the worst that it covers. What happened
+ * is no pattern, though a star stands for a number in it: that is behaviour_severity()'s.
+ */
+void line_severity(const struct behaviour *line, struct model *known, struct verdict *out);
+
 /* Of a context that is new as such; `sample` is one of its behaviours, best the first that was seen. */
 void context_severity(const struct behaviour *sample, struct verdict *out);
 

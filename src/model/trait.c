@@ -5,9 +5,11 @@
  */
 #include "model/trait_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/path.h"
+#include "model/cover_priv.h"
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -212,7 +214,7 @@ static const char *plain_name(const char *base, size_t *size)
 	dot = memchr(base, '.', *size);
 	if (dot && dot > base)
 		*size = (size_t)(dot - base);
-	while (*size > 1 && ((base[*size - 1] >= '0' && base[*size - 1] <= '9') || base[*size - 1] == '-'))
+	while (*size > 1 && ((base[*size - 1] >= '0' && base[*size - 1] <= '9') || strchr("-*", base[*size - 1])))
 		(*size)--;
 	return base;
 }
@@ -226,7 +228,7 @@ static uint64_t traits_of_name(const char *base, size_t size)
 
 	for (size_t i = 0; i < COUNT(programs); i++) {
 		if (is_listed(programs[i].words, base, size) || is_listed(programs[i].words, plain, plain_size))
-			traits |= UINT64_C(1) << programs[i].trait;
+			traits |= TRAIT_BIT(programs[i].trait);
 	}
 	return traits;
 }
@@ -312,7 +314,8 @@ static uint64_t traits_of_program(const char *program)
 		traits |= traits_of_names(&parts) | traits_of_place(parts.exe, parts.exe_size);
 	if (parts.script)
 		traits |= traits_of_place(parts.script, parts.script_size);
-	return traits;
+	/* This one makes things milder, so it takes more than a name: it lies where packages put it. */
+	return traits & TRAIT(ELSEWHERE) ? traits & ~TRAIT(SETUID_HELPER) : traits;
 }
 
 /* ---- networks ---- */
@@ -351,7 +354,7 @@ static uint64_t traits_of_list(const struct trait_list *list, size_t count, cons
 
 	for (size_t i = 0; i < count; i++) {
 		if (is_listed(list[i].words, word, size))
-			traits |= UINT64_C(1) << list[i].trait;
+			traits |= TRAIT_BIT(list[i].trait);
 	}
 	return traits;
 }
@@ -424,6 +427,7 @@ static const struct path_rule paths[] = {
 	{ TRAIT_PERSISTENCE, BELOW, "/etc/ld.so.conf.d" },
 	{ TRAIT_PERSISTENCE, IS, "/etc/crontab" },
 	{ TRAIT_PERSISTENCE, IS, "/etc/anacrontab" },
+	{ TRAIT_PERSISTENCE, BELOW, "/etc/cron.d" },
 	{ TRAIT_PERSISTENCE, HAS, "/etc/cron." },
 	{ TRAIT_PERSISTENCE, BELOW, "/var/spool/cron" },
 	{ TRAIT_PERSISTENCE, BELOW, "/var/spool/at" },
@@ -530,9 +534,125 @@ static uint64_t traits_of_path(const char *path)
 
 	for (size_t i = 0; i < COUNT(paths); i++) {
 		if (path_fits(&paths[i], path, base))
-			traits |= UINT64_C(1) << paths[i].trait;
+			traits |= TRAIT_BIT(paths[i].trait);
 	}
 	return traits;
+}
+
+/* ---- what a pattern covers ---- */
+
+/* What makes nothing milder. */
+#define WORSE_PROGRAM                                                                                             \
+	(TRAIT(SHELL) | TRAIT(INTERPRETER) | TRAIT(OFFENSIVE) | TRAIT(RELAY) | TRAIT(DOWNLOADER) | TRAIT(RECON) | \
+	 TRAIT(ADMIN) | TRAIT(RIGHTS))
+#define WORSE_PATH                                                                                             \
+	(TRAIT(ACCOUNTS) | TRAIT(PERSISTENCE) | TRAIT(LOGIN_RECORDS) | TRAIT(PROGRAM_FILE) | TRAIT(SETTINGS) | \
+	 TRAIT(WEB_ROOT) | TRAIT(RUNNABLE) | TRAIT(STEERING))
+
+/* Is there a path that the pattern covers and that is called like this: the texts one after the other? */
+static bool covers(const char *pattern, const char *place, const char *between, const char *name, size_t size)
+{
+	char path[2 * BEHAVIOUR_OBJECT_MAX];
+	int length = snprintf(path, sizeof(path), "%s%s%.*s", place, between, (int)size, name);
+
+	return length > 0 && (size_t)length < sizeof(path) && pattern_covers(pattern, path);
+}
+
+/* A name that the pattern's last segment covers, for places that a pattern above it reaches. */
+static void name_within(const char *pattern, char name[BEHAVIOUR_OBJECT_MAX])
+{
+	const char *base = strrchr(pattern, '/');
+	size_t size = 0;
+
+	for (base = base ? base + 1 : pattern; *base && size + 1 < BEHAVIOUR_OBJECT_MAX; base++) {
+		if (*base != '*' || !size || name[size - 1] != '-')
+			name[size++] = *base == '*' ? '-' : *base;
+	}
+	name[size] = '\0';
+}
+
+/* Is one of the listed names covered in that place? */
+static bool covers_any(const char *pattern, const char *place, const char *list)
+{
+	while (*list) {
+		size_t size = strcspn(list, " ");
+
+		if (covers(pattern, place, "/", list, size))
+			return true;
+		list += size;
+		list += strspn(list, " ");
+	}
+	return false;
+}
+
+static uint64_t traits_of_covered_programs(const char *program)
+{
+	char pattern[BEHAVIOUR_OBJECT_MAX], name[BEHAVIOUR_OBJECT_MAX];
+	uint64_t traits = 0;
+	size_t size = strcspn(program, "(");
+
+	if (!memchr(program, '*', size) || size >= sizeof(pattern))
+		return 0;
+	memcpy(pattern, program, size);
+	pattern[size] = '\0';
+	name_within(pattern, name);
+	for (const char *const *place = anyones; *place; place++)
+		traits |= covers(pattern, *place, "/", name, strlen(name)) ? TRAIT(ANYONES) : 0;
+	for (const char *const *place = system_places; *place; place++) {
+		for (size_t i = 0; i < COUNT(programs); i++)
+			traits |= covers_any(pattern, *place, programs[i].words) ? TRAIT_BIT(programs[i].trait) : 0;
+	}
+	return traits & (WORSE_PROGRAM | TRAIT(ANYONES));
+}
+
+/*
+ * Names that matter in any directory count where the pattern goes any deep, or into a home: what folds a directory's
+ * children to one star would else be taken for leave to write a .bashrc there.
+ */
+static bool reaches_homes(const char *pattern)
+{
+	return strstr(pattern, "**") || path_is_below(pattern, "/home") || path_is_below(pattern, "/root");
+}
+
+static bool covers_rule(const char *pattern, const char *top, const char *name, const struct path_rule *rule)
+{
+	switch (rule->test) {
+	case IS:
+		return covers(pattern, rule->text, "", "", 0);
+	case BELOW:
+		return covers(pattern, rule->text, "/", name, strlen(name));
+	case NAME:
+		return reaches_homes(pattern) && covers_any(pattern, top, rule->text);
+	case HAS:
+		return reaches_homes(pattern) && covers(pattern, top, rule->text, name, strlen(name));
+	case ENDS_IN:
+		break;
+	}
+	return false;
+}
+
+static uint64_t traits_of_covered_paths(const char *pattern)
+{
+	char top[BEHAVIOUR_OBJECT_MAX], name[BEHAVIOUR_OBJECT_MAX];
+	uint64_t traits = 0;
+	const char *slash = strrchr(pattern, '/');
+	size_t size = 0;
+
+	if (!slash || !strchr(pattern, '*'))
+		return 0;
+	name_within(pattern, name);
+	for (const char *at = pattern; at < slash && size + 1 < sizeof(top); at++)
+		top[size++] = *at == '*' ? '-' : *at;
+	top[size] = '\0';
+	for (size_t i = 0; i < COUNT(paths); i++)
+		traits |= covers_rule(pattern, top, name, &paths[i]) ? TRAIT_BIT(paths[i].trait) : 0;
+	return traits & WORSE_PATH;
+}
+
+uint64_t traits_covered(const struct behaviour *line)
+{
+	return traits_of_covered_programs(line->program) |
+	       (line->kind == BEHAVIOUR_WRITE ? traits_of_covered_paths(line->object) : 0);
 }
 
 /* ---- what is known already ---- */

@@ -89,10 +89,17 @@ enum trait {
 
 _Static_assert(TRAIT_COUNT <= 64, "traits are the bits of one number");
 
-#define TRAIT(name) (UINT64_C(1) << TRAIT_##name)
+#define TRAIT_BIT(trait) (UINT64_C(1) << (trait))
+#define TRAIT(name)      TRAIT_BIT(TRAIT_##name)
 
 /* All traits of a behaviour. `known` may be NULL. Of what is known, only the groups in `already` are looked for. */
 uint64_t traits_of(const struct behaviour *behaviour, struct model *known);
+
+/*
+ * What else behaviours have that the line's stars cover, of the traits that make it worse. A star that was put for what
+ * was seen (a number, a date) is a permission as well.
+ */
+uint64_t traits_covered(const struct behaviour *line);
 
 /* The word for it. */
 const char *trait_name(enum trait trait);

@@ -517,6 +517,34 @@ static void a_flood_by_one_program_hides_nothing_of_another(void **state)
 	model_free(model);
 }
 
+static void a_flood_of_what_matters_little_hides_nothing_worse(void **state)
+{
+	unsigned kinds[FINDING_KIND_COUNT] = { 0 };
+	struct networks *networks = networks_new();
+	struct error error = { "" };
+	struct model *model = NULL;
+	struct judge *judge;
+	struct event event;
+	char path[64];
+
+	(void)state;
+	assert_int_equal(model_parse("m", WRITES, strlen(WRITES), &model, &error), 0);
+	judge = judge_new(model, networks, count_kind, kinds);
+	for (unsigned i = 0; i < 1000; i++) {
+		(void)snprintf(path, sizeof(path), "/srv/data%c%c%c", 'a' + i % 26, 'a' + i / 26 % 26, 'a' + i / 676);
+		event = make_write(CONTEXT_SERVICE, "web", "/usr/bin/web", path);
+		assert_int_equal(judge_event(judge, &event), 0);
+	}
+	assert_int_equal(kinds[FINDING_BEHAVIOUR], JUDGE_FLOOD);
+	assert_int_equal(kinds[FINDING_FLOOD], 1);
+	event = make_write(CONTEXT_SERVICE, "web", "/usr/bin/web", "/etc/cron.d/again");
+	assert_int_equal(judge_event(judge, &event), 0);
+	assert_int_equal(kinds[FINDING_BEHAVIOUR], JUDGE_FLOOD + 1);
+	judge_free(judge);
+	networks_free(networks);
+	model_free(model);
+}
+
 static void a_finding_moves_no_terminal(void **state)
 {
 	struct event event = make_exec(9, CONTEXT_SERVICE, "web\033[2J", "/tmp/x");
@@ -561,6 +589,7 @@ int main(void)
 		cmocka_unit_test(each_way_of_changing_a_file_has_its_word),
 		cmocka_unit_test(writes_are_judged_only_where_the_model_knows_of_them),
 		cmocka_unit_test(a_flood_by_one_program_hides_nothing_of_another),
+		cmocka_unit_test(a_flood_of_what_matters_little_hides_nothing_worse),
 		cmocka_unit_test(a_finding_moves_no_terminal),
 	};
 

@@ -34,7 +34,7 @@ static int judge_line(void *owner, struct model_entry *entry)
 {
 	struct judged *judged = owner;
 
-	behaviour_severity(&entry->behaviour, judged->known, &judged->verdict);
+	line_severity(&entry->behaviour, judged->known, &judged->verdict);
 	return 1;
 }
 
@@ -254,9 +254,67 @@ static void each_rule_says_one_thing(void **state)
 
 static void a_pattern_is_judged_as_the_worst_that_it_covers(void **state)
 {
+	static const struct step all[] = {
+		{ "exec  /usr/bin/*", SEVERITY_CRITICAL },
+		{ "exec  /**", SEVERITY_CRITICAL },
+		{ "exec  /tm*/x", SEVERITY_HIGH },
+		{ "exec  /usr/bin/python3*(-c)", SEVERITY_HIGH },
+		{ "exec  /usr/bin/ba*", SEVERITY_HIGH },
+		{ "exec  /usr/bin/conv*", SEVERITY_LOW },
+		{ "exec  /usr/lib/postgresql/*/bin/postgres", SEVERITY_LOW },
+		{ "exec  /srv/app/releases/*/bin/run", SEVERITY_MEDIUM },
+		{ "connect  /usr/bin/*  tcp 5432 private", SEVERITY_CRITICAL },
+		{ "write  /usr/sbin/web  /**", SEVERITY_CRITICAL },
+		{ "write  /usr/sbin/web  /e*/**", SEVERITY_CRITICAL },
+		{ "write  /usr/sbin/web  /etc/*", SEVERITY_CRITICAL },
+		{ "write  /usr/sbin/web  /*/cron.d/*", SEVERITY_CRITICAL },
+		{ "write  /usr/sbin/web  /home/*/*", SEVERITY_CRITICAL },
+		{ "write  /usr/sbin/web  /root/**", SEVERITY_CRITICAL },
+		{ "write  /usr/sbin/web  /usr/**", SEVERITY_CRITICAL },
+		{ "write  /usr/sbin/web  /var/lib/web/*", SEVERITY_LOW },
+		{ "write  /usr/sbin/web  /var/lib/web/*/*.db", SEVERITY_LOW },
+		{ "write  /usr/sbin/web  /home/*/app/data/*.db", SEVERITY_LOW },
+		{ "write  /usr/sbin/web  /var/log/web/*.log", SEVERITY_INFORMATIONAL },
+		{ "write  /usr/sbin/web  /var/www/*.php", SEVERITY_HIGH },
+	};
+
 	(void)state;
 	assert_int_equal(judge_in("service web", "connect  /usr/sbin/web  tcp * *", WEB).severity, SEVERITY_HIGH);
 	assert_int_equal(judge_in("service web", "owner  /usr/sbin/web  *", WEB).severity, SEVERITY_HIGH);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct verdict verdict = judge_in("service web", all[i].line, WEB);
+
+		if (verdict.severity != all[i].least)
+			fail_msg("%s is %s by %s", all[i].line, severity_name(verdict.severity), verdict.rule);
+	}
+}
+
+/* What happened is no pattern: a number in a file's name is a star there. */
+static void what_happened_is_not_judged_as_a_pattern(void **state)
+{
+	struct behaviour write = { .context_kind = CONTEXT_SERVICE, .context_name = "web", .kind = BEHAVIOUR_WRITE };
+	struct model *known = model_of(WEB);
+	struct verdict verdict;
+
+	(void)state;
+	write.program = "/usr/sbin/web";
+	write.object = "/home/alice/*";
+	behaviour_severity(&write, known, &verdict);
+	assert_int_equal(verdict.severity, SEVERITY_LOW);
+	line_severity(&write, known, &verdict);
+	assert_int_equal(verdict.severity, SEVERITY_CRITICAL);
+	model_free(known);
+}
+
+static void a_name_that_makes_things_milder_counts_only_where_packages_put_it(void **state)
+{
+	(void)state;
+	assert_int_equal(judge_in("service web", "privilege  /srv/app/ping  root", WEB).severity, SEVERITY_CRITICAL);
+	assert_int_equal(judge_in("service web", "owner  /srv/app/sendmail  root", WEB).severity, SEVERITY_HIGH);
+	assert_int_equal(judge_in("service web", "raw  /srv/app/ping  ipv4 icmp", WEB).severity, SEVERITY_MEDIUM);
+	/* Time is asked for by UDP; who connects to that port otherwise does not. */
+	assert_int_equal(judge_in("service web", "connect  /usr/sbin/web  tcp 123 internet", WEB).severity,
+			 SEVERITY_MEDIUM);
 }
 
 static void the_page_has_the_table(void **state)
@@ -293,6 +351,8 @@ int main(void)
 		cmocka_unit_test(a_new_service_is_medium_and_a_new_job_of_a_package_low),
 		cmocka_unit_test(each_rule_says_one_thing),
 		cmocka_unit_test(a_pattern_is_judged_as_the_worst_that_it_covers),
+		cmocka_unit_test(what_happened_is_not_judged_as_a_pattern),
+		cmocka_unit_test(a_name_that_makes_things_milder_counts_only_where_packages_put_it),
 		cmocka_unit_test(the_page_has_the_table),
 	};
 
