@@ -35,7 +35,8 @@ int each_task(struct bpf_iter__task *ctx)
 	size = exec_task(scratch, SOMBRERO_TASK, task);
 	if (size > sizeof(scratch->record) + EXEC_TAIL_MAX)
 		return 0;
-	if (size > sizeof(scratch->record) && scratch->record.header.flags & SOMBRERO_IN_SCOPE) /* no thread of the kernel's */
+	if (size > sizeof(scratch->record) &&
+	    scratch->record.header.flags & SOMBRERO_IN_SCOPE) /* no thread of the kernel's */
 		bpf_map_update_elem(&processes, &scratch->record.header.tgid, &scratch->record.credentials,
 				    BPF_NOEXIST);
 	bpf_seq_write(ctx->meta->seq, scratch, size);
