@@ -250,15 +250,17 @@ static size_t find_date(struct text segment, size_t at, size_t *keep)
 	return end;
 }
 
-/* The end of a segment, or a short extension (".sh") and the end. */
+/* The end of a segment, or one or two short extensions (".sh", ".csv.gz") and the end. */
 static bool ends_name(struct text segment, size_t at)
 {
-	size_t left = segment.size - at;
+	for (int left = 2; at < segment.size && left; left--) {
+		size_t size = segment.at[at] == '.' ? run(segment, at + 1, is_word) : 0;
 
-	if (!left)
-		return true;
-	return segment.at[at] == '.' && left >= 2 && left <= 6 && run(segment, at + 1, is_word) == left - 1 &&
-	       !memchr(segment.at + at, '*', left);
+		if (!size || size > 5 || memchr(segment.at + at + 1, '*', size))
+			return false;
+		at += 1 + size;
+	}
+	return at == segment.size;
 }
 
 static bool is_alphanumeric(char c)
@@ -300,14 +302,20 @@ static bool is_python_random(char c)
 }
 
 /* Python's tempfile: tmp and eight of a…z, 0…9 and _. */
-static size_t find_python_temporary(struct text segment, size_t at, size_t *keep)
+static size_t find_python_file(struct text segment, size_t at, size_t *keep)
 {
 	if (at != 0 || !begins(segment, "tmp") || run(segment, 3, is_python_random) != 8 || !ends_name(segment, 11))
 		return 0;
-	if (changes(part(segment, 3, 11)) < 3 || !has(part(segment, 3, 11), is_digit))
-		return 0;
 	*keep = 3;
 	return 11;
+}
+
+/* That, where it can't be a word. */
+static size_t find_python_temporary(struct text segment, size_t at, size_t *keep)
+{
+	size_t end = find_python_file(segment, at, keep);
+
+	return end && changes(part(segment, 3, end)) >= 3 && has(part(segment, 3, end), is_digit) ? end : 0;
 }
 
 /* mkstemp(3): NAME.XXXXXX, NAME-XXXXXX. */
@@ -387,11 +395,20 @@ static size_t find_number(struct text segment, size_t at, size_t *keep)
 	return 0;
 }
 
+/* Ids and keys: eight letters and digits or more, well mixed. */
+static size_t find_random(struct text segment, size_t at, size_t *keep)
+{
+	size_t end = at + run(segment, at, is_alphanumeric);
+
+	(void)keep;
+	return end - at >= 8 && ends_word(segment, end) && changes(part(segment, at, end)) >= 4 ? end : 0;
+}
+
 static const rule rules[] = {
 	find_uuid, find_hash, find_date, find_known_temporary, find_python_temporary, find_suffix
 };
 
-static const rule file_rules[] = { find_month, find_dotted_date, find_number };
+static const rule file_rules[] = { find_month, find_dotted_date, find_number, find_python_file, find_random };
 
 static size_t first_of(const rule *all, size_t count, struct text segment, size_t at, size_t *keep)
 {
@@ -426,7 +443,7 @@ static size_t put_word(struct writer *writer, struct text segment, size_t at, en
 static void put_segment(struct writer *writer, struct text segment, enum what what)
 {
 	/* Most segments (usr, bin, nginx) have nothing that a rule could want. */
-	if (!has(segment, is_digit) && !has(segment, is_upper)) {
+	if (!has(segment, is_digit) && !has(segment, is_upper) && !(what == FILE_WRITTEN && begins(segment, "tmp"))) {
 		put(writer, segment.at, segment.size);
 		return;
 	}

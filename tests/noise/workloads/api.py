@@ -73,7 +73,7 @@ UNBOUND = """server:
 	interface: 127.0.0.1
 	local-zone: "partner.example." static
 	local-data: "partner.example. IN A 203.0.113.80"
-	do-not-query-localhost: no
+	module-config: "iterator"
 """
 
 CLEAN = """#!/bin/sh
@@ -101,7 +101,7 @@ class Api(Workload):
                        "ExecReload=/bin/kill -s HUP $MAINPID\n")
         host.prepare("useradd -r api; mkdir -p /srv/api/exports; chown -R api: /srv/api; chmod 755 /etc/logrotate.d\n"
                      "rm -f /etc/logrotate.d/mariadb /etc/logrotate.d/mysql* /etc/logrotate.d/nginx /etc/logrotate.d/php* /etc/logrotate.d/postgresql*\n"
-                     "rm -f /etc/resolv.conf; echo nameserver 127.0.0.1 >/etc/resolv.conf\n"
+                     "rm -f /etc/unbound/unbound.conf.d/root-auto-trust-anchor-file.conf /etc/resolv.conf; echo nameserver 127.0.0.1 >/etc/resolv.conf\n"
                      "cd /etc/systemd/system; mkdir -p multi-user.target.wants; ln -s ../api-one.service ../api-two.service multi-user.target.wants/")
         host.enable("haproxy.service", "memcached.service", "unbound.service")
 
