@@ -104,6 +104,12 @@ static uint32_t larger(uint32_t one, uint32_t other)
 	return one > other ? one : other;
 }
 
+/* Behind the last, larger than any. */
+static uint32_t index_at(const struct sketch *sketch, uint32_t place)
+{
+	return place < sketch->size ? sketch->bucket[place].index : UINT32_MAX;
+}
+
 static int join(struct sketch *into, const struct sketch *from, uint32_t (*both)(uint32_t one, uint32_t other))
 {
 	uint32_t one = 0, other = 0, size = 0, capacity = into->size + from->size;
@@ -115,15 +121,12 @@ static int join(struct sketch *into, const struct sketch *from, uint32_t (*both)
 	if (!joined)
 		return -ENOMEM;
 	while (one < into->size || other < from->size) {
-		const struct sketch_bucket *left = one < into->size ? &into->bucket[one] : NULL;
-		const struct sketch_bucket *right = other < from->size ? &from->bucket[other] : NULL;
-		bool has_left = left && (!right || left->index <= right->index);
-		bool has_right = right && (!left || right->index <= left->index);
+		uint32_t left = index_at(into, one), right = index_at(from, other);
+		uint32_t index = left < right ? left : right;
+		uint32_t first = left == index ? into->bucket[one++].count : 0;
+		uint32_t second = right == index ? from->bucket[other++].count : 0;
 
-		joined[size].index = has_left ? left->index : right->index;
-		joined[size++].count = both(has_left ? left->count : 0, has_right ? right->count : 0);
-		one += has_left;
-		other += has_right;
+		joined[size++] = (struct sketch_bucket) { index, both(first, second) };
 	}
 	free(into->bucket);
 	*into = (struct sketch) { joined, size, capacity };

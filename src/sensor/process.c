@@ -279,7 +279,7 @@ void process_set_context(struct process *process, struct context_node *context, 
 		count_context(process->context, context);
 	if (context)
 		context->references++;
-	if (process->is_context_root && !process->dead)
+	if (process->is_context_root && process->context && !process->dead)
 		process->context->roots--;
 	context_release(process->context);
 	process->context = context;

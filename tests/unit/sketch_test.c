@@ -142,7 +142,7 @@ static void to_merge_is_exact_in_any_order(void **state)
 {
 	(void)state;
 	for (int round = 0; round < 200; round++) {
-		uint64_t values[300];
+		uint64_t values[300] = { 0 };
 		size_t first = any() % 100, second = any() % 100, third = any() % 100, all = first + second + third;
 		struct sketch whole, one, two, three, left = { 0 }, right = { 0 };
 		char *expected, *got;
