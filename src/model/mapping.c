@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "model/cover_priv.h"
 #include "model/grammar_priv.h"
 
@@ -96,26 +97,34 @@ static const char *side_fault(enum mapping_part part, const char *side)
 	case MAPPING_LISTEN:
 		return object_fault(BEHAVIOUR_LISTEN, side);
 	case MAPPING_CONTAINER:
-		return strcmp(side, "true") && strcmp(side, "false") ? "is neither true nor false" : NULL;
+		return strcmp(side, "true") != 0 && strcmp(side, "false") != 0 ? "is neither true nor false" : NULL;
 	default:
 		return grammar_context_fits(CONTEXT_SERVICE, side) ? NULL : "is no name of a context";
 	}
 }
 
+/* 0, or -EINVAL with the side, escaped and cut where it is long, and what is wrong. */
+static int check_side(enum mapping_part part, const char *side, struct error *error)
+{
+	const char *fault = side_fault(part, side);
+	char shown[256];
+	struct buffer text = grammar_fixed(shown, sizeof(shown));
+
+	if (!fault)
+		return 0;
+	escape_append(&text, side, strnlen(side, sizeof(shown) / 4 - 1), "");
+	return error_set(error, -EINVAL, "\"%s\" %s", shown, fault);
+}
+
 static int check(const struct mapping_rule *rule, struct error *error)
 {
-	const char *fault = side_fault(rule->part, rule->from);
+	int status = check_side(rule->part, rule->from, error);
 
-	if (fault)
-		return error_set(error, -EINVAL, "\"%.200s\" %s", rule->from, fault);
-	if (!rule->to_count || rule->to_count > MAPPING_TO_MAX)
+	if (!status && (!rule->to_count || rule->to_count > MAPPING_TO_MAX))
 		return error_set(error, -EINVAL, "there are 1 to %d that something can be mapped to", MAPPING_TO_MAX);
-	for (size_t i = 0; i < rule->to_count; i++) {
-		fault = side_fault(rule->part, rule->to[i]);
-		if (fault)
-			return error_set(error, -EINVAL, "\"%.200s\" %s", rule->to[i], fault);
-	}
-	return 0;
+	for (size_t i = 0; i < rule->to_count && !status; i++)
+		status = check_side(rule->part, rule->to[i], error);
+	return status;
 }
 
 /* ---- adding ---- */

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
+
 /* Of two names for the same prefix, the one of higher rank holds. */
 enum rank { RANK_NONE, RANK_RESOLVER, RANK_BUILTIN, RANK_USER };
 
@@ -450,18 +452,31 @@ static const char *keep_name(struct networks *networks, const char *name)
 	return kept->text;
 }
 
+#define SHOWN_MAX 256
+
+/* A text from outside as errors show it: escaped, and cut where it is long. */
+static const char *show(const char *text, char out[SHOWN_MAX])
+{
+	struct buffer buffer = { .data = out, .capacity = SHOWN_MAX, .maximum = SHOWN_MAX };
+
+	out[0] = '\0';
+	escape_append(&buffer, text, strnlen(text, SHOWN_MAX / 4 - 1), "");
+	return out;
+}
+
 int networks_add(struct networks *networks, const char *name, const char *cidr, struct error *error)
 {
+	char shown[SHOWN_MAX];
 	struct prefix prefix;
 	const char *fault = name_fault(name), *kept;
 	uint32_t index;
 
 	if (fault)
-		return error_set(error, -EINVAL, "network '%.64s': %s", name, fault);
+		return error_set(error, -EINVAL, "network '%s': %s", show(name, shown), fault);
 	fault = parse_prefix(cidr, &prefix);
 	if (fault)
-		return error_set(error, -EINVAL, "network %s: '%.64s': %s; expected 10.0.0.0/8, fd00::/8 or an address",
-				 name, cidr, fault);
+		return error_set(error, -EINVAL, "network %s: '%s': %s; expected 10.0.0.0/8, fd00::/8 or an address",
+				 name, show(cidr, shown), fault);
 	kept = keep_name(networks, name);
 	if (!kept || reach(networks, &prefix, &index) < 0)
 		return error_set(error, -ENOMEM, "network %s: out of memory", name);

@@ -175,6 +175,7 @@ static void a_wrong_rule_is_refused_with_the_reason(void **state)
 		{ RULE(CONNECT, "tcp 5432", "tcp 5432 db"), "\"tcp 5432\" is not protocol, port and network as a model "
 							    "has them, as in tcp 5432 db" },
 		{ RULE(CONTAINER, "yes", "false"), "\"yes\" is neither true nor false" },
+		{ RULE(PATH, "a\nb", "/b"), "\"a\\x0ab\" is not absolute; begin it with /" },
 		{ RULE(SERVICE, "", "x"), "\"\" is no name of a context" },
 		{ { .part = MAPPING_PATH, .from = "/a" }, "there are 1 to 8 that something can be mapped to" },
 	};

@@ -185,6 +185,7 @@ static void a_wrong_network_is_refused_with_its_place(void **state)
 	} cases[] = {
 		{ "networks: { db: [ 10.1.0.0/24, 10.1.0.300 ] }", "p.yml:2:32: " },
 		{ "networks: { loopback: 10.1.0.0/24 }", "p.yml:2:23: " },
+		{ "networks: { a: \"1\\n2\" }", "p.yml:2:16: network a: '1\\x0a2': " },
 		{ "networks: { a b: 10.1.0.0/24 }", "p.yml:2:18: " },
 		{ "networks: { db: { x: y } }", "p.yml:2:17: \"db\" is a mapping; write addresses" },
 	};
