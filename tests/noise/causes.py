@@ -14,6 +14,17 @@ UNKNOWN = "not looked at"
 # (workload or *, pattern in "context | behaviours", cause)
 CAUSES = [
     ("redis", r"service app\.py \| connect .*app\.py\) tcp 6380 loopback", NEW_VERSION),
+    ("redis", r"redis-replica/appendonlydir/temp-", OTHER_INPUT),  # a file that lives for milliseconds was met
+    ("deploys", r"service app\.py \| exec /usr/bin/sha256sum", NEW_VERSION),
+    ("web", r"service php-fpm8\.2 \| exec /usr/bin/identify", NEW_VERSION),
+    ("web", r"/srv/www/(uploads|thumbs)/", OTHER_INPUT),  # what people upload, by its extension
+    ("web", r"job cron\.php \| write .*/srv/www/reports/", COVERAGE),  # the month's report
+    ("web", r"job shop-backup \| .*/usr/bin/rm", COVERAGE),  # the eighth backup is the first to go
+    ("postgres", r"job pg-dump \| .*/usr/bin/rm", COVERAGE),  # likewise
+    ("api", r"service gunicorn \| connect .* tcp 80 internet", NEW_VERSION),
+    ("api", r"__pycache__/", OTHER_INPUT),  # two workers compile the same file at once
+    ("*", r"job logrotate \|", COVERAGE),  # what is rotated weekly, or compressed the second time
+    ("*", r"service (packagekitd|polkitd) \|", COVERAGE),  # started by D-Bus at an upgrade, or at the next boot
 ]
 
 

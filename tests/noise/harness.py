@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import functools
 import importlib
+import json
 import os
 import pathlib
 import random
@@ -427,6 +428,21 @@ class Fleet:
                 thread.join()
             if self._failures:
                 raise self._failures[0]
+        self._file.write_text(json.dumps({"recordings": {host: path.name for host, path in self.recordings.items()},
+                                          "marks": self.marks}))
+        return self
+
+    @property
+    def _file(self):
+        return self._folder / f"{self.phase}.json"
+
+    def load(self):
+        """What an earlier run recorded and left there."""
+        if not self._file.exists():
+            raise Failed(f"{self._file} is not there: record with --keep first")
+        kept = json.loads(self._file.read_text())
+        self.recordings = {host: self._folder / name for host, name in kept["recordings"].items()}
+        self.marks = kept["marks"]
         return self
 
 
@@ -438,9 +454,13 @@ def merge(recordings, output):
     return output
 
 
+def folder_of(name):
+    return ROOT / "build" / "noise" / name
+
+
 def folder_for(name):
     """An empty one for a workload's recordings; they can be large, and go when it is through."""
-    folder = ROOT / "build" / "noise" / name
+    folder = folder_of(name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
