@@ -255,8 +255,8 @@ static json_t *scheduled_json(const struct assessed_scheduled *scheduled)
 	(void)json_object_set_new(json, "job", text(scheduled->scheduled->job));
 	(void)json_object_set_new(json, "period_seconds", json_integer(scheduled->scheduled->period));
 	(void)json_object_set_new(json, "runs", json_integer(scheduled->runs));
-	(void)json_object_set_new(json, "hosts", json_integer(scheduled->hosts));
-	(void)json_object_set_new(json, "wanted", json_integer(scheduled->wanted));
+	(void)json_object_set_new(json, "times", json_integer(scheduled->times));
+	(void)json_object_set_new(json, "times_wanted", json_integer(scheduled->wanted));
 	return json;
 }
 

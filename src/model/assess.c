@@ -115,6 +115,40 @@ static int take_line(void *owner, struct model_entry *entry)
 
 /* ---- the whole ---- */
 
+/* On how many hosts something has to come. */
+static unsigned hosts_wanted(const struct assessment *assessment, unsigned there)
+{
+	unsigned repeats = assessment->wanted.repeats;
+
+	return there < repeats ? there : repeats;
+}
+
+static int assess_occasions(const struct statistics *statistics, struct assessment *out)
+{
+	int status = 0;
+
+	for (unsigned i = 0; i < OCCASION_COUNT && !status; i++) {
+		struct assessed_occasion *occasion = &out->occasion[i];
+		struct hours hours = { 0 }, days = { 0 };
+
+		for (size_t n = 0; n < statistics->host_count && !status; n++) {
+			const struct hours *of_host = &statistics->host[n]->occasion[i];
+
+			occasion->hosts += of_host->count > 0;
+			status = hours_merge(&hours, of_host);
+		}
+		if (!status)
+			status = hours_days(&hours, &days);
+		occasion->times = (unsigned)hours_count(&days);
+		occasion->lacks =
+			!(out->wanted.without & 1U << i) && (occasion->times < out->wanted.repeats ||
+							     occasion->hosts < hosts_wanted(out, out->whole.hosts));
+		hours_free(&hours);
+		hours_free(&days);
+	}
+	return status;
+}
+
 static int assess_hosts(const struct statistics *statistics, struct assessment *out)
 {
 	struct hours watched = { 0 }, days = { 0 };
@@ -126,10 +160,6 @@ static int assess_hosts(const struct statistics *statistics, struct assessment *
 		out->whole.hosts += host->watched.count > 0;
 		out->whole.units.units += (double)hours_count(&host->watched);
 		status = hours_merge(&watched, &host->watched);
-		for (unsigned n = 0; n < OCCASION_COUNT; n++) {
-			out->occasion[n].times += (unsigned)hours_count(&host->occasion[n]);
-			out->occasion[n].hosts += host->occasion[n].count > 0;
-		}
 	}
 	if (!status)
 		status = hours_days(&watched, &days);
@@ -141,25 +171,6 @@ static int assess_hosts(const struct statistics *statistics, struct assessment *
 	return status;
 }
 
-/* On how many hosts something has to come. */
-static unsigned hosts_wanted(const struct assessment *assessment, unsigned there)
-{
-	unsigned repeats = assessment->wanted.repeats;
-
-	return there < repeats ? there : repeats;
-}
-
-static void assess_occasions(struct assessment *out)
-{
-	for (unsigned i = 0; i < OCCASION_COUNT; i++) {
-		struct assessed_occasion *occasion = &out->occasion[i];
-
-		occasion->lacks =
-			!(out->wanted.without & 1U << i) && (occasion->times < out->wanted.repeats ||
-							     occasion->hosts < hosts_wanted(out, out->whole.hosts));
-	}
-}
-
 static unsigned times_wanted(const struct coverage_wanted *wanted, uint32_t period)
 {
 	if (wanted->without_schedule || !period || period > wanted->longest)
@@ -167,22 +178,43 @@ static unsigned times_wanted(const struct coverage_wanted *wanted, uint32_t peri
 	return period > wanted->once && wanted->repeats ? 1 : wanted->repeats;
 }
 
+#define TWO_HOURS 7200
+
+/* How often it came there: hours apart, where it comes that seldom. A run may go on for hours. */
+static unsigned times_at(const struct statistics_place *place, uint32_t period)
+{
+	return period > TWO_HOURS ? (unsigned)place->hours.count : (unsigned)hours_count(&place->hours);
+}
+
+static void count_times(const struct assessed_context *context, struct assessed_scheduled *out)
+{
+	const struct statistics_context *seen = context->statistics;
+
+	out->runs += (unsigned)context->facts.units;
+	for (size_t i = 0; i < seen->place_count; i++) {
+		unsigned times = times_at(&seen->place[i], out->scheduled->period);
+
+		out->times = times > out->times ? times : out->times;
+		out->hosts += times && times >= out->wanted;
+	}
+}
+
 static void assess_scheduled(const struct assessment *assessment, const struct statistics_scheduled *scheduled,
 			     struct assessed_scheduled *out)
 {
-	*out = (struct assessed_scheduled) { .scheduled = scheduled };
+	*out = (struct assessed_scheduled) {
+		.scheduled = scheduled,
+		.wanted = times_wanted(&assessment->wanted, scheduled->period),
+	};
 	for (size_t i = 0; i < assessment->context_count; i++) {
 		const struct assessed_context *context = &assessment->context[i];
 
-		if (context->sample.context_kind != CONTEXT_JOB || !context->statistics ||
-		    strcmp(context->sample.context_name, scheduled->job) != 0)
-			continue;
-		out->runs += (unsigned)context->facts.units;
-		out->hosts = context->hosts > out->hosts ? context->hosts : out->hosts;
+		if (context->sample.context_kind == CONTEXT_JOB && context->statistics &&
+		    strcmp(context->sample.context_name, scheduled->job) == 0)
+			count_times(context, out);
 	}
-	out->wanted = times_wanted(&assessment->wanted, scheduled->period);
-	out->lacks = out->runs < out->wanted ||
-		     (out->wanted > 1 && out->hosts < hosts_wanted(assessment, scheduled->hosts.size));
+	out->lacks =
+		out->wanted && out->hosts < (out->wanted > 1 ? hosts_wanted(assessment, scheduled->hosts.size) : 1);
 }
 
 static bool lacks_something(const struct assessment *assessment)
@@ -212,6 +244,8 @@ int assess(const struct statistics *statistics, struct model *model, const struc
 	*out = (struct assessment) { .wanted = *wanted, .lost = statistics->lost };
 	status = assess_hosts(statistics, out);
 	if (!status)
+		status = assess_occasions(statistics, out);
+	if (!status)
 		status = model_each(model, take_line, &walk);
 	if (!status && statistics->scheduled_count) {
 		out->scheduled = calloc(statistics->scheduled_count, sizeof(*out->scheduled));
@@ -231,7 +265,6 @@ int assess(const struct statistics *statistics, struct model *model, const struc
 	for (size_t i = 0; i < statistics->scheduled_count; i++)
 		assess_scheduled(out, statistics->scheduled[i], &out->scheduled[i]);
 	out->scheduled_count = statistics->scheduled_count;
-	assess_occasions(out);
 	coverage_estimate(&out->whole.units, &coverage);
 	out->news = coverage.news * HOURS_A_DAY;
 	out->news_high = coverage.news_high * HOURS_A_DAY;
@@ -303,8 +336,8 @@ void assessment_waits(const struct assessment *assessment, const char *before, s
 		const struct assessed_occasion *occasion = &assessment->occasion[i];
 
 		if (occasion->lacks)
-			buffer_printf(out, "%soccasion %s: %u of %u, on %u of %u hosts\n", before, occasion_name(i),
-				      occasion->times, repeats, occasion->hosts,
+			buffer_printf(out, "%soccasion %s: on %u of %u days, on %u of %u hosts\n", before,
+				      occasion_name(i), occasion->times, repeats, occasion->hosts,
 				      hosts_wanted(assessment, assessment->whole.hosts));
 	}
 	for (size_t i = 0; i < assessment->scheduled_count; i++) {
@@ -314,7 +347,9 @@ void assessment_waits(const struct assessment *assessment, const char *before, s
 			continue;
 		buffer_printf(out, "%sscheduled job ", before);
 		escape_append(out, scheduled->scheduled->job, strlen(scheduled->scheduled->job), "");
-		buffer_printf(out, ": %u of %u runs\n", scheduled->runs, scheduled->wanted);
+		buffer_printf(out, ": %u of %u times, on %u of %u hosts\n", scheduled->times, scheduled->wanted,
+			      scheduled->hosts,
+			      scheduled->wanted > 1 ? hosts_wanted(assessment, scheduled->scheduled->hosts.size) : 1);
 	}
 	tell_contexts(assessment, before, out);
 }

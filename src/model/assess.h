@@ -21,13 +21,16 @@ struct assessed_context {
 
 struct assessed_scheduled {
 	const struct statistics_scheduled *scheduled;
-	unsigned runs, hosts; /* how often it came, on how many hosts */
-	unsigned wanted;      /* how often it has to; 0: it is not waited for */
+	unsigned runs;   /* on all hosts together */
+	unsigned times;  /* how often it came on the host where it came most often */
+	unsigned wanted; /* how often it has to, by host; 0: it is not waited for */
+	unsigned hosts;  /* on which it came that often */
 	bool lacks;
 };
 
 struct assessed_occasion {
-	unsigned times, hosts;
+	unsigned times; /* on how many days: what is rolled out to all hosts on one is one */
+	unsigned hosts;
 	bool lacks;
 };
 

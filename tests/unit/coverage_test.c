@@ -146,15 +146,15 @@ static const char statistics_text[] =
 	"source 0000000000000001\n"
 	"host web-1\n"
 	"  watched 490152-494000\n"
-	"  boot 490152\n"
+	"  boot 490152,490400\n"
 	"  change 490200,490300\n"
-	"  upgrade 490200\n"
+	"  upgrade 490200,490300\n"
 	"  rotation 490200,490300\n"
 	"host web-2\n"
 	"  watched 490152-494000\n"
 	"  boot 490152\n"
 	"  change 490200,490300\n"
-	"  upgrade 490201\n"
+	"  upgrade 490201,490300\n"
 	"  rotation 490200,490300\n"
 	"scheduled report 604800 0000000000000001,0000000000000002\n"
 	"scheduled yearly 31536000 0000000000000001\n"
@@ -165,14 +165,14 @@ static const char statistics_text[] =
 	"    seen 7 20423 20583 0000000000000001,0000000000000002,0000000000000003 "
 	"0000000000000001,0000000000000002 0000000000000001,0000000000000002,0000000000000003\n"
 	"job report\n"
-	"  runs %s\n"
-	"  hours web-1 490200\n"
-	"  hours web-2 490200\n"
+	"  runs 0000000000000001,0000000000000002\n"
+	"  hours web-1 %s\n"
+	"  hours web-2 %s\n"
 	"  exec  /srv/report\n"
 	"    seen 7 20423 20583 0000000000000001,0000000000000002,0000000000000003 "
 	"0000000000000001,0000000000000002 0000000000000001,0000000000000002,0000000000000003\n";
 
-static bool waits(const char *runs, const struct coverage_wanted *wanted, struct buffer *out)
+static bool waits(const char *hours, const struct coverage_wanted *wanted, struct buffer *out)
 {
 	struct error error = { "" };
 	struct statistics *statistics;
@@ -181,7 +181,7 @@ static bool waits(const char *runs, const struct coverage_wanted *wanted, struct
 	char text[4096];
 	bool enough;
 
-	(void)snprintf(text, sizeof(text), statistics_text, runs);
+	(void)snprintf(text, sizeof(text), statistics_text, hours, hours);
 	assert_int_equal(model_parse("m", model_text, sizeof(model_text) - 1, &model, &error), 0);
 	if (statistics_parse("s", text, strlen(text), model, &statistics, NULL, &error))
 		fail_msg("%s", error.text);
@@ -201,12 +201,34 @@ static void a_scheduled_job_is_waited_for_until_it_came_twice(void **state)
 
 	(void)state;
 	wanted.hosts = 2;
-	assert_false(waits("0000000000000001", &wanted, &out));
-	assert_string_equal(buffer_string(&out), "scheduled job report: 1 of 2 runs\n");
+	assert_false(waits("490200", &wanted, &out));
+	assert_string_equal(buffer_string(&out), "scheduled job report: 1 of 2 times, on 0 of 2 hosts\n");
 	buffer_clear(&out);
-	assert_true(waits("0000000000000001,0000000000000002", &wanted, &out));
+	assert_true(waits("490200,490400", &wanted, &out));
 	assert_string_equal(buffer_string(&out), "");
 	buffer_free(&out);
+}
+
+/* A release that is rolled out to all hosts at once is one. */
+static void occasions_of_one_day_are_one(void **state)
+{
+	struct coverage_wanted wanted = coverage_enough;
+	struct error error = { "" };
+	struct statistics *statistics = statistics_new();
+	struct assessment assessment;
+	struct model *model;
+
+	(void)state;
+	assert_int_equal(model_parse("m", model_text, sizeof(model_text) - 1, &model, &error), 0);
+	assert_int_equal(statistics_add_occasion(statistics_host(statistics, "a"), OCCASION_CHANGE, 490200), 0);
+	assert_int_equal(statistics_add_occasion(statistics_host(statistics, "b"), OCCASION_CHANGE, 490202), 0);
+	assert_int_equal(assess(statistics, model, &wanted, &assessment), 0);
+	assert_int_equal(assessment.occasion[OCCASION_CHANGE].times, 1);
+	assert_int_equal(assessment.occasion[OCCASION_CHANGE].hosts, 2);
+	assert_true(assessment.occasion[OCCASION_CHANGE].lacks);
+	assessment_free(&assessment);
+	statistics_free(statistics);
+	model_free(model);
 }
 
 static void what_is_waived_is_not_waited_for(void **state)
@@ -216,16 +238,18 @@ static void what_is_waived_is_not_waited_for(void **state)
 
 	(void)state;
 	wanted.repeats = 3;
-	assert_false(waits("0000000000000001", &wanted, &out));
+	assert_false(waits("490200", &wanted, &out));
 	assert_string_equal(buffer_string(&out), "hosts: 2 of 3\n"
-						 "occasion boot: 2 of 3, on 2 of 2 hosts\n"
-						 "occasion upgrade: 2 of 3, on 2 of 2 hosts\n"
-						 "scheduled job report: 1 of 3 runs\n");
+						 "occasion boot: on 2 of 3 days, on 2 of 2 hosts\n"
+						 "occasion change: on 2 of 3 days, on 2 of 2 hosts\n"
+						 "occasion upgrade: on 2 of 3 days, on 2 of 2 hosts\n"
+						 "occasion rotation: on 2 of 3 days, on 2 of 2 hosts\n"
+						 "scheduled job report: 1 of 3 times, on 0 of 2 hosts\n");
 	buffer_clear(&out);
 	wanted.hosts = 1;
-	wanted.without = 1U << OCCASION_BOOT | 1U << OCCASION_UPGRADE;
+	wanted.without = (1U << OCCASION_COUNT) - 1;
 	wanted.without_schedule = true;
-	assert_true(waits("0000000000000001", &wanted, &out));
+	assert_true(waits("490200", &wanted, &out));
 	buffer_free(&out);
 }
 
@@ -239,6 +263,7 @@ int main(void)
 		cmocka_unit_test(the_estimate_is_without_bias_and_its_interval_holds),
 		cmocka_unit_test(it_seldom_stops_too_early),
 		cmocka_unit_test(a_scheduled_job_is_waited_for_until_it_came_twice),
+		cmocka_unit_test(occasions_of_one_day_are_one),
 		cmocka_unit_test(what_is_waived_is_not_waited_for),
 	};
 
