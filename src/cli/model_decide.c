@@ -263,6 +263,16 @@ static bool is_needed(struct decide *decide, const struct decision *decision)
 	return true;
 }
 
+/* A trap for who means "any program". */
+static void warn_of_interpreters(const struct decision *decision)
+{
+	const char *program = decision->behaviour.program;
+
+	if (decision->kind == DECISION_FORBID && strchr(program, '*') && !strchr(program, '('))
+		say("%s covers no interpreter with a script or code: forbid %s(**), too, if you mean those", program,
+		    program);
+}
+
 static int decide_one(void *owner, struct model_entry *entry)
 {
 	struct decide *decide = owner;
@@ -282,6 +292,7 @@ static int decide_one(void *owner, struct model_entry *entry)
 		return error_set(&decide->error, status,
 				 "the reason or the name of who decided is not text: write UTF-8 "
 				 "without control characters, the reason in at most 1023 bytes");
+	warn_of_interpreters(&decision);
 	decide->done++;
 	return status < 0 ? status : 0;
 }

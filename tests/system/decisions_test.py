@@ -83,7 +83,8 @@ class Decisions(unittest.TestCase):
     def test_what_is_forbidden_is_found_though_the_model_has_it_and_is_not_learned(self):
         events = [event("exec", "/usr/bin/web"), event("exec", "/usr/bin/id")]
         model = self.learn("web.model", events)
-        self.decide("forbid", "--by", "bob", "--context", "service web", "exec", "/usr/bin/i*")
+        said = self.decide("forbid", "--by", "bob", "--context", "service web", "exec", "/usr/bin/i*")
+        self.assertIn("/usr/bin/i* covers no interpreter with a script or code: forbid /usr/bin/i*(**), too", said.stderr)
         found, _ = self.watch(events, "-m", model, "-d", self.decisions)
         self.assertEqual([(one["finding"], one["behaviours"][0]["program"]) for one in found], [("forbidden", "/usr/bin/id")])
         self.assertIn(found[0]["severity"], ("high", "critical"))
