@@ -117,12 +117,21 @@ static void find_who(struct decide *decide)
 	escape_append(&decide->who, who.person, strlen(who.person), " ");
 }
 
-/* Now, but never before what it is to override, whoever's clock that was. */
-static int64_t time_of_decision(const struct decisions *decisions)
+/* Now, but never before what it is to override, whoever's clock that was. -EINVAL where no time is left for that. */
+static int set_time(struct decide *decide)
 {
-	int64_t now = (int64_t)time(NULL), newest = decisions_newest(decisions);
+	int64_t newest = decisions_newest(decide->decisions);
+	char text[DECISION_TIME_MAX];
 
-	return decisions_size(decisions) && newest >= now ? newest + 1 : now;
+	decide->time = (int64_t)time(NULL);
+	if (!decisions_size(decide->decisions) || newest < decide->time)
+		return 0;
+	decide->time = newest + 1;
+	if (newest < DECISION_TIME_LAST)
+		return 0;
+	decision_time(newest, text);
+	return error_set(&decide->error, -EINVAL, "%.200s has a decision of %s, which nothing can follow: take it out",
+			 decide->path, text);
 }
 
 /* ---- about what ---- */
@@ -151,24 +160,38 @@ static int take_finding(struct decide *decide, const char *name, size_t number, 
 	return status;
 }
 
+/* The next line without its end, or as much of it as is too much. False at the end of the file. */
+static bool next_line(FILE *file, struct buffer *line)
+{
+	int byte = getc(file);
+	bool any = byte != EOF;
+
+	buffer_clear(line);
+	for (; byte != EOF && byte != '\n' && line->size <= MODEL_JSON_FINDING_MAX && !line->failed; byte = getc(file))
+		buffer_byte(line, (char)byte);
+	return any;
+}
+
 static int read_lines(struct decide *decide, const char *name, FILE *file)
 {
-	char *line = NULL;
-	size_t capacity = 0, number = 0;
-	ssize_t size;
+	struct buffer line = BUFFER_INIT(MODEL_JSON_FINDING_MAX + 1);
+	size_t number = 0;
 	int status = 0;
 
-	while (!status && (size = getline(&line, &capacity, file)) >= 0) {
+	while (!status && next_line(file, &line)) {
+		const char *text = buffer_string(&line);
+
 		number++;
-		if ((size_t)size > MODEL_JSON_FINDING_MAX)
+		if (line.size > MODEL_JSON_FINDING_MAX || line.failed)
 			status = error_set(&decide->error, -EINVAL, "%.200s:%zu: a finding of more than %u bytes", name,
 					   number, MODEL_JSON_FINDING_MAX);
-		else if (line[strspn(line, " \n")])
-			status = take_finding(decide, name, number, line, (size_t)size);
+		else if (text[strspn(text, " ")] || strlen(text) < line.size)
+			status = take_finding(decide, name, number, text, line.size);
 	}
 	if (!status && ferror(file))
-		status = error_set(&decide->error, -EIO, "%.200s: can't be read", name);
-	free(line);
+		status = error_set(&decide->error, errno ? -errno : -EIO, "%.200s: can't be read: %s", name,
+				   strerror(errno));
+	buffer_free(&line);
 	return status;
 }
 
@@ -319,8 +342,9 @@ static int decide_all(struct decide *decide)
 	if (status)
 		return status;
 	find_who(decide);
-	decide->time = time_of_decision(decide->decisions);
-	status = model_each(decide->named, decide_one, decide);
+	status = set_time(decide);
+	if (!status)
+		status = model_each(decide->named, decide_one, decide);
 	if (!status && decide->done && !decide->failed)
 		decide->unsaved = decisions_save(decide->decisions, decide->path, &decide->error) < 0;
 	return decide->unsaved ? -EIO : status;

@@ -88,6 +88,8 @@ const char *decision_kind_name(enum decision_kind kind);
 
 /* "2026-11-24T10:00:00Z" */
 #define DECISION_TIME_MAX 32
+/* The end of the year 9999, the last that can be written: seconds since 1970. */
+#define DECISION_TIME_LAST INT64_C(253402300799)
 void decision_time(int64_t time, char out[DECISION_TIME_MAX]);
 
 #endif

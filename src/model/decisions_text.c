@@ -29,8 +29,6 @@ const char *decision_kind_name(enum decision_kind kind)
 
 #define TIME_FORMAT "%Y-%m-%dT%H:%M:%SZ"
 #define TIME_SIZE   (sizeof("2026-11-24T10:00:00Z") - 1)
-/* The end of the year 9999. */
-#define TIME_LAST INT64_C(253402300799)
 
 void decision_time(int64_t time, char out[DECISION_TIME_MAX])
 {
@@ -57,7 +55,7 @@ static int64_t read_time(struct word word)
 	if (!end || *end)
 		return -1;
 	time = timegm(&parts);
-	if (time < 0 || time > TIME_LAST)
+	if (time < 0 || time > DECISION_TIME_LAST)
 		return -1;
 	decision_time(time, again);
 	return strcmp(text, again) == 0 ? time : -1;
@@ -88,7 +86,7 @@ static bool reason_fits(const char *reason)
 
 bool decision_fits(const struct decision *decision)
 {
-	return decision_kind_name(decision->kind) && decision->time >= 0 && decision->time <= TIME_LAST &&
+	return decision_kind_name(decision->kind) && decision->time >= 0 && decision->time <= DECISION_TIME_LAST &&
 	       who_fits(decision->who) && reason_fits(decision->reason) && grammar_behaviour_fits(&decision->behaviour);
 }
 

@@ -203,7 +203,7 @@ static int note_waiting(struct learner *learner, struct loose *loose, const stru
 /* What was seen of one that waits was seen of the line. */
 static int bring_seen(struct model_entry *entry, const struct waiting *waiting)
 {
-	entry->count += waiting->count;
+	entry->count = seen_sum(entry->count, waiting->count);
 	if (!waiting->seen)
 		return 0;
 	if (!entry->seen)

@@ -569,7 +569,7 @@ static int add_folded(struct model *model, const struct fold_path *paths, size_t
 		behaviour.object = paths[i].text;
 		if (model_add(model, &behaviour, &entry) < 0 || bring_seen(entry, &line->entry) < 0)
 			return -ENOMEM;
-		entry->count += line->entry.count;
+		entry->count = seen_sum(entry->count, line->entry.count);
 		line->entry.count = 0;
 		line->goes = true;
 	}

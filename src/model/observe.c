@@ -449,7 +449,7 @@ int observer_event(struct observer *observer, const struct event *event, struct 
 
 	*where = (struct sighting) { .host = NULL };
 	if (event->kind == EVENT_LOSS)
-		observer->statistics->lost += event->loss_count;
+		observer->statistics->lost = seen_sum(observer->statistics->lost, event->loss_count);
 	at = find_host(observer, event, &status);
 	if (!at)
 		return status;

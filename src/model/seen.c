@@ -48,6 +48,13 @@ int seen_note(struct seen *seen, const struct moment *moment)
 	return 0;
 }
 
+uint64_t seen_sum(uint64_t one, uint64_t other)
+{
+	if (one >= SEEN_COUNT_MAX || other >= SEEN_COUNT_MAX)
+		return SEEN_COUNT_MAX;
+	return one + other < SEEN_COUNT_MAX ? one + other : SEEN_COUNT_MAX;
+}
+
 int seen_merge(struct seen *into, const struct seen *from)
 {
 	if (!from->units.size)

@@ -32,6 +32,12 @@ void seen_free(struct seen *seen);
 /* 0 or -ENOMEM. */
 int seen_note(struct seen *seen, const struct moment *moment);
 
+/* The most that is counted: what any reader of JSON takes for a number as well. */
+#define SEEN_COUNT_MAX (UINT64_C(1) << 53)
+
+/* The sum of two counts; beyond SEEN_COUNT_MAX nothing more is counted. */
+uint64_t seen_sum(uint64_t one, uint64_t other);
+
 /* What both were seen in counts once. 0 or -ENOMEM. */
 int seen_merge(struct seen *into, const struct seen *from);
 

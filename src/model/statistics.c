@@ -386,7 +386,7 @@ static int merge_count(void *owner, struct model_entry *entry)
 	if (!into)
 		return 0;
 	if (!counting->overlaps)
-		into->count += entry->count;
+		into->count = seen_sum(into->count, entry->count);
 	else if (into->count < entry->count)
 		into->count = entry->count;
 	return 0;
@@ -427,7 +427,7 @@ int statistics_merge(struct statistics *into, struct model *lines, const struct 
 	if (status)
 		return status;
 	if (!counting.overlaps)
-		into->lost += from->lost;
+		into->lost = seen_sum(into->lost, from->lost);
 	else if (into->lost < from->lost)
 		into->lost = from->lost;
 	into->at_least = at_least;

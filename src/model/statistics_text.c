@@ -17,7 +17,6 @@
 static const char title[] = "# sombrero statistics 1";
 
 #define NAME_ESCAPED " #()"
-#define NUMBER_MAX   (UINT64_C(1) << 53)
 
 /* ---- writing ---- */
 
@@ -320,7 +319,7 @@ static int take_source(struct parser *parser, const struct text_other *line)
 static int take_lost(struct parser *parser, const struct text_other *line)
 {
 	uint64_t lost;
-	int status = take_number(line, 1, NUMBER_MAX, &lost);
+	int status = take_number(line, 1, SEEN_COUNT_MAX, &lost);
 
 	if (!status)
 		parser->statistics->lost = lost;
@@ -450,7 +449,7 @@ static int take_seen(struct parser *parser, const struct text_other *line)
 {
 	struct seen *seen = seen_new();
 	uint64_t count = 0, days[2] = { 0 };
-	int status = seen ? take_number(line, 1, NUMBER_MAX, &count) : -ENOMEM;
+	int status = seen ? take_number(line, 1, SEEN_COUNT_MAX, &count) : -ENOMEM;
 
 	if (!status)
 		status = take_days(line, days);
@@ -467,7 +466,7 @@ static int take_seen(struct parser *parser, const struct text_other *line)
 	if (!status && parser->entry) {
 		seen->first_day = (int64_t)days[0];
 		seen->last_day = (int64_t)days[1];
-		parser->entry->count += count;
+		parser->entry->count = seen_sum(parser->entry->count, count);
 		if (!parser->entry->seen)
 			parser->entry->seen = seen_new();
 		status = parser->entry->seen ? seen_merge(parser->entry->seen, seen) : -ENOMEM;

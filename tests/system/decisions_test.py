@@ -126,6 +126,24 @@ class Decisions(unittest.TestCase):
         self.run_sombrero("model", "accept", "-d", self.decisions, "--context", "boot", "exec /x", status=2)
         self.assertEqual(self.decisions.read_text(), text)
 
+    def test_a_decision_dated_ahead_is_overridden_and_one_at_the_end_of_time_is_named(self):
+        def dated(time):
+            return self.write("web.decisions", "# sombrero decisions 1\nservice web\n  accept  exec     /bin/nc  # ", time, " m: ok\n")
+
+        forbid = ("model", "forbid", "-d", dated("2099-01-01T00:00:00Z"), "--reason", "no", "--context", "service web",
+                  "exec /bin/nc")
+        self.run_sombrero(*forbid)
+        self.assertIn("forbid  exec     /bin/nc  # 2099-01-01T00:00:01Z ", self.decisions.read_text())
+        before = dated("9999-12-31T23:59:59Z").read_text()
+        self.assertIn("has a decision of 9999-12-31T23:59:59Z, which nothing can follow", self.run_sombrero(*forbid, status=2).stderr)
+        self.assertEqual(self.decisions.read_text(), before)
+
+    def test_what_is_no_finding_is_refused_however_much_of_it_there_is(self):
+        accept = ("model", "accept", "-d", self.decisions, "--reason", "why", "--finding")
+        self.assertIn("/dev/zero:1: a finding of more than 4194304 bytes", self.run_sombrero(*accept, "/dev/zero", status=2).stderr)
+        self.assertIn("Is a directory", self.run_sombrero(*accept, self.folder, status=2).stderr)
+        self.assertFalse(self.decisions.exists())
+
     def test_decisions_of_two_branches_are_merged_by_git_as_lines(self):
         git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
 

@@ -383,6 +383,37 @@ static void counts_of_runs_that_share_a_part_are_at_least(void **state)
 	run_end(&other);
 }
 
+/* What can be written can be read again, whoever wrote what it was merged of. */
+static void counts_do_not_grow_beyond_what_is_read_back(void **state)
+{
+	static const char model_text[] = "# sombrero model 1\nservice web\n  exec  /bin/web\n";
+	static const char texts[2][160] = {
+		"# sombrero statistics 1\nlost 9007199254740992\nservice web\n  exec     /bin/web\n"
+		"    seen 9007199254740992 20000 20000 0000000000000001 - -\n",
+		"# sombrero statistics 1\nlost 9007199254740991\nservice web\n  exec  /bin/web\n"
+		"    seen 9007199254740991 20000 20000 0000000000000001 - -\n",
+	};
+	struct buffer text = BUFFER_INIT(4096);
+	struct statistics *part[2];
+	struct model *lines[2];
+	struct error error = { "" };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(model_parse("m", model_text, sizeof(model_text) - 1, &lines[i], &error), 0);
+		if (statistics_parse("s", texts[i], strlen(texts[i]), lines[i], &part[i], NULL, &error) < 0)
+			fail_msg("%s", error.text);
+	}
+	assert_int_equal(statistics_merge(part[1], lines[1], part[0], lines[0]), 0);
+	assert_int_equal(statistics_print(part[1], lines[1], &text), 0);
+	assert_string_equal(buffer_string(&text), texts[0]);
+	buffer_free(&text);
+	for (unsigned i = 0; i < 2; i++) {
+		statistics_free(part[i]);
+		model_free(lines[i]);
+	}
+}
+
 /* ---- texts ---- */
 
 static void what_is_printed_is_read_back(void **state)
@@ -521,6 +552,7 @@ int main(void)
 		cmocka_unit_test(the_same_runs_in_any_order_are_the_same_bytes),
 		cmocka_unit_test(one_run_twice_counts_once),
 		cmocka_unit_test(counts_of_runs_that_share_a_part_are_at_least),
+		cmocka_unit_test(counts_do_not_grow_beyond_what_is_read_back),
 		cmocka_unit_test(what_is_printed_is_read_back),
 		cmocka_unit_test(every_error_says_where),
 		cmocka_unit_test(a_line_that_was_edited_away_goes_to_what_covers_it),
