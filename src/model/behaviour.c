@@ -256,23 +256,23 @@ static void add_owner(struct behaviours *out, const struct behaviour *common, co
 #define ESCAPED_PATH_MAX (4 * 4095 + 1)
 
 /* Out of line for the same reason. Parentheses are escaped as in programs, since no star goes past one. */
-__attribute__((noinline)) static void write_path(const char *path, char *out)
+__attribute__((noinline)) static void write_path(const char *path, const char *host, char *out)
 {
 	char escaped[ESCAPED_PATH_MAX];
 	struct buffer buffer = grammar_fixed(escaped, sizeof(escaped));
 
 	escape_append(&buffer, path, strnlen(path, ESCAPED_PATH_MAX / 4), " ()*");
-	normalise_file(escaped, out, BEHAVIOUR_OBJECT_MAX);
+	normalise_file(escaped, host, out, BEHAVIOUR_OBJECT_MAX);
 }
 
-static void add_write(struct behaviours *out, const struct behaviour *common, const char *path)
+static void add_write(struct behaviours *out, const struct behaviour *common, const char *path, const char *host)
 {
 	unsigned count = out->count;
 
 	if (path[0] != '/')
 		return;
 	(void)add(out, common, BEHAVIOUR_WRITE);
-	write_path(path, out->object[count]);
+	write_path(path, host, out->object[count]);
 	/* Renamed from one temporary name to another: both are the same line. */
 	if (count && strcmp(out->object[count - 1], out->object[count]) == 0)
 		out->count = count;
@@ -328,9 +328,9 @@ void behaviours_of(const struct event *event, const struct networks *networks, s
 		object = add(out, &common, BEHAVIOUR_RAW);
 		append_raw(&object, event);
 	} else if (event_is_file(event)) {
-		add_write(out, &common, event->path);
+		add_write(out, &common, event->path, event->host);
 		if (event->kind == EVENT_RENAME)
-			add_write(out, &common, event->path_before);
+			add_write(out, &common, event->path_before, event->host);
 	} else {
 		add_net(out, &common, event, networks);
 	}

@@ -16,8 +16,14 @@ struct text {
 	size_t size;
 };
 
-/* What a name is of: in names of files that are written, numbers are incidental as well. */
-enum what { PROGRAM, FILE_WRITTEN };
+/* What a name is of: in names of files that are written, numbers are incidental as well, and the host's own name. */
+struct naming {
+	bool written;
+	struct text host;  /* empty: none that could be told from a word */
+	size_t host_first; /* the length of its first label */
+};
+
+static const struct naming of_program = { .written = false };
 
 struct writer {
 	char *out;
@@ -404,6 +410,21 @@ static size_t find_random(struct text segment, size_t at, size_t *keep)
 	return end - at >= 8 && ends_word(segment, end) && changes(part(segment, at, end)) >= 4 ? end : 0;
 }
 
+/* Where the host's name, or its first label, ends that begins at `at`; 0 if it doesn't. */
+static size_t host_end(struct text segment, size_t at, const struct naming *naming)
+{
+	size_t sizes[] = { naming->host.size, naming->host_first };
+
+	for (size_t i = 0; naming->host.size && i < 2; i++) {
+		size_t end = at + sizes[i];
+
+		if (end <= segment.size && memcmp(segment.at + at, naming->host.at, sizes[i]) == 0 &&
+		    ends_word(segment, end))
+			return end;
+	}
+	return 0;
+}
+
 static const rule rules[] = {
 	find_uuid, find_hash, find_date, find_known_temporary, find_python_temporary, find_suffix
 };
@@ -422,13 +443,13 @@ static size_t first_of(const rule *all, size_t count, struct text segment, size_
 }
 
 /* Writes the word at `at` as it is to be, and returns where what it wrote for ends. */
-static size_t put_word(struct writer *writer, struct text segment, size_t at, enum what what)
+static size_t put_word(struct writer *writer, struct text segment, size_t at, const struct naming *naming)
 {
-	size_t word = run(segment, at, is_word), keep = 0, end = 0;
+	size_t word = run(segment, at, is_word), keep = 0, end = host_end(segment, at, naming);
 
-	if (!memchr(segment.at + at, '*', word)) {
+	if (!end && !memchr(segment.at + at, '*', word)) {
 		end = first_of(rules, sizeof(rules) / sizeof(*rules), segment, at, &keep);
-		if (!end && what == FILE_WRITTEN)
+		if (!end && naming->written)
 			end = first_of(file_rules, sizeof(file_rules) / sizeof(*file_rules), segment, at, &keep);
 	}
 	if (!end) {
@@ -440,10 +461,20 @@ static size_t put_word(struct writer *writer, struct text segment, size_t at, en
 	return end;
 }
 
-static void put_segment(struct writer *writer, struct text segment, enum what what)
+/* Most segments (usr, bin, nginx) have nothing that a rule could want. */
+static bool is_plain(struct text segment, const struct naming *naming)
 {
-	/* Most segments (usr, bin, nginx) have nothing that a rule could want. */
-	if (!has(segment, is_digit) && !has(segment, is_upper) && !(what == FILE_WRITTEN && begins(segment, "tmp"))) {
+	if (has(segment, is_digit) || has(segment, is_upper))
+		return false;
+	if (!naming->written)
+		return true;
+	return !begins(segment, "tmp") &&
+	       !(naming->host.size && memmem(segment.at, segment.size, naming->host.at, naming->host_first));
+}
+
+static void put_segment(struct writer *writer, struct text segment, const struct naming *naming)
+{
+	if (is_plain(segment, naming)) {
 		put(writer, segment.at, segment.size);
 		return;
 	}
@@ -451,7 +482,7 @@ static void put_segment(struct writer *writer, struct text segment, enum what wh
 		size_t other = grammar_escape_size(segment.at + at, segment.size - at);
 
 		if (!other && is_word(segment.at[at])) {
-			at = put_word(writer, segment, at, what);
+			at = put_word(writer, segment, at, naming);
 			continue;
 		}
 		other = other ? other : 1;
@@ -465,7 +496,7 @@ static void put_segment(struct writer *writer, struct text segment, enum what wh
 struct place {
 	struct text first, previous; /* segments; empty where there is none */
 	size_t depth;                /* of the segment: 0 for the first */
-	enum what what;
+	const struct naming *naming;
 	unsigned dated; /* so many segments until here are a year, a month, a day … */
 };
 
@@ -500,7 +531,7 @@ static bool is_release(struct text text)
 /* 2026/11/24/08: directories by date. */
 static bool continues_date(const struct place *place, struct text segment)
 {
-	if (place->what != FILE_WRITTEN || !is_digits(segment))
+	if (!place->naming->written || !is_digits(segment))
 		return false;
 	if (!place->dated)
 		return segment.size == 4 && is_date(number(segment, 0, 4), 1, 1);
@@ -527,9 +558,9 @@ static bool is_incidental(const struct place *place, struct text segment)
 
 /* ---- paths ---- */
 
-static void put_path(struct writer *writer, struct text path, bool exact, enum what what)
+static void put_path(struct writer *writer, struct text path, bool exact, const struct naming *naming)
 {
-	struct place place = { .what = what };
+	struct place place = { .naming = naming };
 
 	for (size_t at = 0; at < path.size && !writer->full;) {
 		const char *slash = memchr(path.at + at, '/', path.size - at);
@@ -540,7 +571,7 @@ static void put_path(struct writer *writer, struct text path, bool exact, enum w
 		else if (segment.size && is_incidental(&place, segment))
 			put(writer, "*", 1);
 		else
-			put_segment(writer, segment, what);
+			put_segment(writer, segment, naming);
 		if (slash)
 			put(writer, "/", 1);
 		if (segment.size) {
@@ -581,7 +612,7 @@ static void put_class(struct writer *writer, struct text text)
 
 	put(writer, text.at, lead);
 	if (path.size && path.at[0] == '/')
-		put_path(writer, path, is_exact(path), PROGRAM);
+		put_path(writer, path, is_exact(path), &of_program);
 	else
 		put(writer, path.at, path.size);
 }
@@ -592,17 +623,34 @@ void normalise_path(const char *path, char *out, size_t size)
 
 	if (!size)
 		return;
-	put_path(&writer, (struct text) { path, strlen(path) }, false, PROGRAM);
+	put_path(&writer, (struct text) { path, strlen(path) }, false, &of_program);
 	finish(&writer);
 }
 
-void normalise_file(const char *path, char *out, size_t size)
+/* Of letters, digits, dashes and dots, and more than a word: another host's files may be called `web` as well. */
+static struct naming naming_of_file(const char *host)
+{
+	struct naming naming = { .written = true, .host = { host, strlen(host) } };
+	bool told_apart = false;
+
+	for (size_t i = 0; i < naming.host.size; i++) {
+		if (!is_alphanumeric(host[i]) && !strchr("-.", host[i]))
+			return (struct naming) { .written = true };
+	}
+	naming.host_first = strcspn(host, ".");
+	for (size_t i = 0; i < naming.host_first; i++)
+		told_apart = told_apart || is_digit(host[i]) || host[i] == '-';
+	return told_apart && naming.host_first >= 4 ? naming : (struct naming) { .written = true };
+}
+
+void normalise_file(const char *path, const char *host, char *out, size_t size)
 {
 	struct writer writer = { .out = out, .size = size };
+	struct naming naming = naming_of_file(host);
 
 	if (!size)
 		return;
-	put_path(&writer, (struct text) { path, strlen(path) }, false, FILE_WRITTEN);
+	put_path(&writer, (struct text) { path, strlen(path) }, false, &naming);
 	finish(&writer);
 }
 
@@ -614,7 +662,7 @@ void normalise_program(const char *text, char *out, size_t size)
 
 	if (!size)
 		return;
-	put_path(&writer, (struct text) { text, exe }, is_exact((struct text) { text, exe }), PROGRAM);
+	put_path(&writer, (struct text) { text, exe }, is_exact((struct text) { text, exe }), &of_program);
 	put(&writer, "(", exe < length);
 	open = writer.used;
 	/* A class that is cut still ends in its parenthesis, so room for that is set aside. */

@@ -18,9 +18,10 @@ void normalise_path(const char *path, char *out, size_t size);
 
 /*
  * The same of a file that is written. Numbers go as well: of four digits or more, those that count rotations (log.2.gz), months
- * and directories by date. A version (1.2.3) and a library's number (.so.1) stay.
+ * and directories by date. A version (1.2.3) and a library's number (.so.1) stay. What goes as well is the name of the host that it is on ("" where
+ * that isn't known), or its first label, where that has four bytes or more and a digit or dash, so that it is no mere word.
  */
-void normalise_file(const char *path, char *out, size_t size);
+void normalise_file(const char *path, const char *host, char *out, size_t size);
 
 /*
  * Program text (program.h): the paths in it normalised, the class kept. A path keeps every byte where a name is all

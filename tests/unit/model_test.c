@@ -1267,10 +1267,38 @@ static void files_that_are_written_lose_their_numbers_too(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(rows); i++) {
-		normalise_file(rows[i].path, out, sizeof(out));
+		normalise_file(rows[i].path, "", out, sizeof(out));
 		assert_string_equal(out, rows[i].normal ? rows[i].normal : rows[i].path);
 	}
-	normalise_file("/x", out, 0);
+	normalise_file("/x", "", out, 0);
+}
+
+static void files_that_are_written_lose_the_hosts_name(void **state)
+{
+	static const struct {
+		const char *host, *path, *normal; /* NULL: stays */
+	} rows[] = {
+		{ "web-17", "/var/backups/web-17.tar.gz", "/var/backups/*.tar.gz" },
+		{ "web-17", "/var/lib/mysql/web-17-bin.index", "/var/lib/mysql/*-bin.index" },
+		{ "web-17", "/srv/rabbit@web-17/x", "/srv/rabbit@*/x" },
+		{ "web-17.example.org", "/srv/web-17.example.org.pem", "/srv/*.pem" },
+		{ "web-17.example.org", "/srv/backup-web-17.tar", "/srv/backup-*.tar" },
+		{ "mail-prod", "/srv/mail-prod.log", "/srv/*.log" },
+		{ "web-17", "/srv/web-171/x", NULL },
+		{ "web-17", "/srv/aweb-17/x", NULL },
+		/* a mere word, or too short to be told from one */
+		{ "web", "/srv/web/x", NULL },
+		{ "db1", "/srv/db1/x", NULL },
+		{ "we/b-17", "/srv/we/b-17", NULL },
+		{ "", "/srv/x", NULL },
+	};
+	char out[4096];
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		normalise_file(rows[i].path, rows[i].host, out, sizeof(out));
+		assert_string_equal(out, rows[i].normal ? rows[i].normal : rows[i].path);
+	}
 }
 
 static void programs_keep_their_class_and_exact_names_where_anyone_may_write(void **state)
@@ -1356,7 +1384,8 @@ static void normalising_twice_changes_nothing(void **state)
 					      "1700000000", "\xc3\xa9",   "Z",        "\\",
 					      "x",          "A",          "9",        "f",
 					      "1234567",    "/tmp/",      "..",       "2027",
-					      "03",         "-W12",       ".log.1",   ".so" };
+					      "03",         "-W12",       ".log.1",   ".so",
+					      "aB3dE9-1" };
 	struct buffer built = BUFFER_INIT(1000);
 	char once[256], twice[256];
 	const char *text;
@@ -1373,8 +1402,8 @@ static void normalising_twice_changes_nothing(void **state)
 		normalise_path(once, twice, size);
 		assert_string_equal(once, twice);
 		assert_true(strlen(once) <= strlen(text));
-		normalise_file(text, once, size);
-		normalise_file(once, twice, size);
+		normalise_file(text, "aB3dE9-1", once, size);
+		normalise_file(once, "aB3dE9-1", twice, size);
 		assert_string_equal(once, twice);
 		assert_true(strlen(once) <= strlen(text));
 		normalise_program(text, once, size);
@@ -2084,6 +2113,7 @@ int main(void)
 		cmocka_unit_test(programs_keep_their_class_and_exact_names_where_anyone_may_write),
 		cmocka_unit_test(what_does_not_fit_is_cut_where_no_program_ends),
 		cmocka_unit_test(files_that_are_written_lose_their_numbers_too),
+		cmocka_unit_test(files_that_are_written_lose_the_hosts_name),
 		cmocka_unit_test(normalising_twice_changes_nothing),
 		cmocka_unit_test(ports_from_32768_on_are_ephemeral),
 		cmocka_unit_test(addresses_are_called_by_their_network),
