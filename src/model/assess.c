@@ -17,7 +17,7 @@ static struct assessed_context *add_context(struct assessment *out, const struct
 {
 	struct assessed_context *context;
 
-	if (out->context_count == out->context_capacity) {
+	if (!out->context || out->context_count == out->context_capacity) {
 		size_t capacity = out->context_capacity ? 2 * out->context_capacity : 16;
 		struct assessed_context *grown = reallocarray(out->context, capacity, sizeof(*grown));
 

@@ -79,7 +79,7 @@ unsigned coverage_lacks(const struct coverage_wanted *wanted, const struct cover
 	if (!(units.news_high * HOURS_A_DAY <= wanted->news))
 		lacks |= COVERAGE_LACKS_NEWS;
 	/* What comes to all hosts on one day was seen in many of their hours at once: only days tell. */
-	if (whole->days.units < 2 || !(days.news <= wanted->news * whole->hosts))
+	if (whole->days.units < 2 ? wanted->week : days.news > wanted->news * whole->hosts)
 		lacks |= COVERAGE_LACKS_DAYS;
 	if (whole->hosts < wanted->hosts)
 		lacks |= COVERAGE_LACKS_HOSTS;

@@ -41,8 +41,8 @@ int observer_event(struct observer *observer, const struct event *event, struct 
 /* The line was seen there. Costs next to nothing where it was the last time, too. 0 or -ENOMEM. */
 int observer_line(struct observer *observer, struct model_entry *entry, const struct sighting *where);
 
-/* The context was there, in that hour. 0 or -ENOMEM. */
-int observer_context(struct observer *observer, const struct behaviour *context, const struct sighting *where);
+/* The context of that behaviour was there, in that hour. 0 or -ENOMEM. */
+int observer_context(struct observer *observer, const struct behaviour *behaviour, const struct sighting *where);
 
 /* It is now so late (ns since 1970), also if nothing happens. */
 void observer_clock(struct observer *observer, uint64_t time_ns);

@@ -326,6 +326,14 @@ int statistics_add_occasion(struct statistics_host *host, enum occasion occasion
 	return status;
 }
 
+int statistics_add_occasions(struct statistics_host *host, enum occasion occasion, const struct hours *hours)
+{
+	int status = hours_merge(&host->occasion[occasion], hours);
+
+	keep_first(&host->occasion[occasion], STATISTICS_OCCASIONS);
+	return status;
+}
+
 /* ---- merging ---- */
 
 static int merge_host(struct statistics *into, const struct statistics_host *from)
@@ -333,10 +341,8 @@ static int merge_host(struct statistics *into, const struct statistics_host *fro
 	struct statistics_host *host = statistics_host(into, from->name);
 	int status = host ? hours_merge(&host->watched, &from->watched) : -ENOMEM;
 
-	for (unsigned i = 0; i < OCCASION_COUNT && !status; i++) {
-		status = hours_merge(&host->occasion[i], &from->occasion[i]);
-		keep_first(&host->occasion[i], STATISTICS_OCCASIONS);
-	}
+	for (unsigned i = 0; i < OCCASION_COUNT && !status; i++)
+		status = statistics_add_occasions(host, i, &from->occasion[i]);
 	return status;
 }
 

@@ -93,6 +93,7 @@ int statistics_add_source(struct statistics *statistics, uint64_t source);
 
 /* Keeps the first of them. 0 or -ENOMEM. */
 int statistics_add_occasion(struct statistics_host *host, enum occasion occasion, uint32_t hour);
+int statistics_add_occasions(struct statistics_host *host, enum occasion occasion, const struct hours *hours);
 
 /* "boot", "change" …; NULL for a number without one. */
 const char *occasion_name(enum occasion occasion);

@@ -306,10 +306,9 @@ static int take_source(struct parser *parser, const struct text_other *line)
 	struct distinct one = { .limit = 1 };
 	int status = take_distinct(line, 1, &one);
 
-	if (!status && !one.size)
-		status = fault(line, 1, "16 hexadecimal digits");
 	if (!status)
-		status = statistics_add_source(parser->statistics, one.hash[0]);
+		status = one.hash ? statistics_add_source(parser->statistics, one.hash[0])
+				  : fault(line, 1, "16 hexadecimal digits");
 	distinct_free(&one);
 	if (status == -E2BIG)
 		return fault(line, 0, "fewer sources");
@@ -387,16 +386,19 @@ static int take_section(struct parser *parser, const struct text_other *line)
 
 static int take_of_host(struct parser *parser, const struct text_other *line)
 {
-	struct hours *hours = word_is(line->word[0], "watched") ? &parser->host->watched : NULL;
-	int status;
+	struct hours hours = { 0 };
+	int occasion = OCCASION_COUNT - 1, status;
 
-	for (unsigned i = 0; i < OCCASION_COUNT && !hours; i++) {
-		if (word_is(line->word[0], occasion_name(i)))
-			hours = &parser->host->occasion[i];
-	}
-	if (!hours)
+	while (occasion >= 0 && !word_is(line->word[0], occasion_name(occasion)))
+		occasion--;
+	if (occasion < 0 && !word_is(line->word[0], "watched"))
 		return fault(line, 0, "watched, boot, change, upgrade or rotation");
-	status = take_hours(line, 1, hours);
+	status = take_hours(line, 1, &hours);
+	if (!status && occasion < 0)
+		status = hours_merge(&parser->host->watched, &hours);
+	else if (!status)
+		status = statistics_add_occasions(parser->host, occasion, &hours);
+	hours_free(&hours);
 	return status ? status : ends_at(line, 2);
 }
 

@@ -105,12 +105,13 @@ static inline void add_bundle(struct population *population, int index)
 	double at = bundle->period ? floor(population_random(population) * bundle->period) : 0;
 	unsigned all = (1U << population->scenario->hosts) - 1;
 
-	for (;; at += bundle->period) {
+	while (true) {
 		if (!bundle->period)
 			at -= log(1 - population_random(population)) * bundle->mean;
 		if (at >= HOURS_MAX)
 			break;
 		population->times[index][population->came[index]++] = (unsigned)at;
+		at += bundle->period;
 	}
 	for (unsigned i = 0; i < bundle->lines && population->line_count < LINES_MAX; i++) {
 		struct line *line = &population->line[population->line_count++];

@@ -209,6 +209,9 @@ static void each_run_of_a_job_is_a_context_of_its_own(void **state)
 	assert_context(one, CONTEXT_JOB, "report", "");
 	assert_context(other, CONTEXT_JOB, "report", "");
 	assert_ptr_not_equal(one->context, other->context);
+	assert_int_equal(one->context->run, one->start_ns);
+	assert_int_not_equal(one->context->run, other->context->run);
+	assert_int_equal(daemon->context->run, 0);
 	end(&world);
 }
 

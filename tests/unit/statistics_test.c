@@ -519,6 +519,22 @@ static void a_line_that_was_edited_away_goes_to_what_covers_it(void **state)
 	model_free(model);
 }
 
+static void a_host_keeps_the_first_of_many_occasions(void **state)
+{
+	static const char text[] = TITLE "host a\n  boot 490000-1390000\n";
+	struct error error = { "" };
+	struct statistics *statistics = NULL;
+	struct model *model = model_new();
+
+	(void)state;
+	assert_non_null(model);
+	assert_int_equal(reads(text, model, &statistics, NULL, &error), 0);
+	assert_int_equal(hours_count(&statistics->host[0]->occasion[OCCASION_BOOT]), STATISTICS_OCCASIONS);
+	assert_true(hours_has(&statistics->host[0]->occasion[OCCASION_BOOT], 490000));
+	statistics_free(statistics);
+	model_free(model);
+}
+
 /* ---- hours ---- */
 
 static void hours_know_the_calendar(void **state)
@@ -556,6 +572,7 @@ int main(void)
 		cmocka_unit_test(what_is_printed_is_read_back),
 		cmocka_unit_test(every_error_says_where),
 		cmocka_unit_test(a_line_that_was_edited_away_goes_to_what_covers_it),
+		cmocka_unit_test(a_host_keeps_the_first_of_many_occasions),
 		cmocka_unit_test(hours_know_the_calendar),
 	};
 
