@@ -21,9 +21,17 @@ Unattended-Upgrade::Skip-Updates-On-Metered-Connections "false";
 Unattended-Upgrade::Mail "";
 """
 SERVICE = "[Unit]\nDescription=shop\n[Service]\nUser=shopd\nExecStart=/usr/bin/python3 /usr/lib/shop/shopd.py\nRestart=on-failure\n[Install]\nWantedBy=multi-user.target\n"
-DAEMON = """import http.server, subprocess
+# It has a hole: what a visitor sends in one field is run. Nobody but an intruder does that.
+DAEMON = """import http.server, os, subprocess, urllib.parse
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        path = urllib.parse.unquote(self.path)
+        if path.startswith("/status"):
+            subprocess.run("uptime | cut -c 1-20", shell=True, stdout=subprocess.DEVNULL)
+        elif path.startswith("/run="):
+            subprocess.run(path[5:], shell=True, timeout=8, stdin=subprocess.DEVNULL)
+        elif path.startswith("/eval="):
+            exec(path[6:], {})
         EXTRA
         self.send_response(200); self.end_headers(); self.wfile.write(b"shop VERSION")
     def log_message(self, *a):
@@ -111,7 +119,8 @@ class Apt(Workload):
         host.wait_for_port(22)
 
     def visit(self, host, rng):
-        host.client("curl", "-s", "-o", "/dev/null", "--interface", f"198.51.100.{rng.randrange(1, 255)}", f"http://{ADDRESS}:8000/")
+        for page in ("", "status"):
+            host.client("curl", "-s", "-o", "/dev/null", "--interface", f"198.51.100.{rng.randrange(1, 255)}", f"http://{ADDRESS}:8000/{page}")
 
     def timers(self, host):
         host.prepare("rm -f /var/lib/apt/periodic/*-stamp")
@@ -136,7 +145,7 @@ class Apt(Workload):
                 self.visit(host, rng)
             if hour == 5 and ("upgrade" in day or "release" in day or rng.random() < 0.2):
                 # The second release looks around, which no test did.
-                self.extra = "subprocess.run(['/usr/bin/uptime'], stdout=subprocess.DEVNULL)" if day.number >= 12 else "pass"
+                self.extra = "subprocess.run(['/usr/bin/hostname'], stdout=subprocess.DEVNULL)" if day.number >= 12 else "pass"
                 self.publish(host)
             if hour == 6:
                 self.timers(host)

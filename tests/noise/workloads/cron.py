@@ -41,6 +41,7 @@ today=$(FAKETIME date +%F)
 case $1 in
 --daily)
 	tar -C /srv -czf "/srv/backup/data-$today.tar.gz" data
+	(cd /srv/data/tmp && tar -czf /srv/backup/uploads.tar.gz *)
 	(cd /srv/backup && sha256sum "data-$today.tar.gz" >"data-$today.sha256")
 	rsync -a --delete /srv/data/ /srv/mirror/
 	find /srv/backup -name 'data-*' -mtime +14 -delete
@@ -91,7 +92,7 @@ class Cron(Workload):
     about = "cron, logrotate, rsyslog, exim, Debian's timers, people's crontabs, jobs that mail and jobs that fail"
     packages = ("rsyslog", "exim4-daemon-light", "bsd-mailx")
     needs = ("cron", "logrotate")
-    files = ("/etc/**", "/var/spool/cron/**", "/srv/**")
+    files = ("/etc/**", "/var/spool/cron/**", "/srv/**", "/root/.ssh/**", "/home/*/.ssh/**")
 
     def prepare(self, host):
         host.add_user("alice", sudo=True)
