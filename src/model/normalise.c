@@ -374,12 +374,14 @@ static size_t find_dotted_date(struct text segment, size_t at, size_t *keep)
 }
 
 /*
- * How often it was rotated, or which one it is: access.log.2.gz, appendonly.aof.39.base.rdb. Where a digit is on the other
- * side of a dot it is a version, and a library's number says what it is compatible with.
+ * How often it was rotated, or which one it is: access.log.2.gz, appendonly.aof.39.base.rdb; after a letter or what is incidental
+ * itself. After a digit it is a version, and a library's number says what it is compatible with.
  */
-static bool is_counter(struct text segment, size_t at, size_t end)
+static bool is_counter(const struct writer *writer, struct text segment, size_t at, size_t end)
 {
-	if (at < 2 || segment.at[at - 1] != '.' || !is_letter(segment.at[at - 2]))
+	const char *before = writer->out + writer->used;
+
+	if (at < 2 || segment.at[at - 1] != '.' || writer->used < 2 || (!is_letter(before[-2]) && before[-2] != '*'))
 		return false;
 	if (at >= 4 && memcmp(segment.at + at - 4, ".so.", 4) == 0)
 		return false;
@@ -393,21 +395,28 @@ static size_t find_number(struct text segment, size_t at, size_t *keep)
 	size_t letters = run(segment, at, is_letter), digits = run(segment, at + letters, is_digit);
 	size_t end = at + letters + digits;
 
-	if (!digits || !ends_word(segment, end))
-		return 0;
 	*keep = letters;
-	if (digits >= (letters ? 5U : 4U) || (!letters && is_counter(segment, at, end)))
-		return end;
-	return 0;
+	return digits >= (letters ? 5U : 4U) && ends_word(segment, end) ? end : 0;
 }
 
-/* Ids and keys: eight letters and digits or more, well mixed. */
+/* Where the counter at `at` ends; 0: there is none. */
+static size_t counter_end(const struct writer *writer, struct text segment, size_t at)
+{
+	size_t end = at + run(segment, at, is_digit);
+
+	return end > at && ends_word(segment, end) && is_counter(writer, segment, at, end) ? end : 0;
+}
+
+/* Ids and keys: eight letters and digits or more, well mixed; sixteen or more with a digit somewhere among the letters. */
 static size_t find_random(struct text segment, size_t at, size_t *keep)
 {
-	size_t end = at + run(segment, at, is_alphanumeric);
+	size_t size = run(segment, at, is_alphanumeric);
+	struct text random = part(segment, at, at + size);
 
 	(void)keep;
-	return end - at >= 8 && ends_word(segment, end) && changes(part(segment, at, end)) >= 4 ? end : 0;
+	if (size < 8 || !ends_word(segment, at + size))
+		return 0;
+	return changes(random) >= 4 || (size >= 16 && changes(random) >= 2 && has(random, is_digit)) ? at + size : 0;
 }
 
 /* Where the host's name, or its first label, ends that begins at `at`; 0 if it doesn't. */
@@ -451,6 +460,10 @@ static size_t put_word(struct writer *writer, struct text segment, size_t at, co
 		end = first_of(rules, sizeof(rules) / sizeof(*rules), segment, at, &keep);
 		if (!end && naming->written)
 			end = first_of(file_rules, sizeof(file_rules) / sizeof(*file_rules), segment, at, &keep);
+		if (!end && naming->written) {
+			keep = 0;
+			end = counter_end(writer, segment, at);
+		}
 	}
 	if (!end) {
 		put(writer, segment.at + at, word);
