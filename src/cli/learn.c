@@ -31,16 +31,18 @@ static const char usage[] =
 	"      --if-it-fails   write the model though CMD failed\n"
 	"  -p, --policy FILE   a policy: its networks, how it folds, and the decisions that it names\n"
 	"  -d, --decisions FILE\n"
-	"                      what is forbidden there is not learned, whatever is seen\n" UNTIL_HELP "\n" SOURCE_HELP
-	"\n"
+	"                      what is forbidden there is not learned, whatever is seen\n"
+	"      --fail-on forbidden\n"
+	"                      end with status 3 if it was seen\n" UNTIL_HELP "\n" SOURCE_HELP "\n"
 	"What drives the tests is told apart from what they test, and is not learned: a service is what listens,\n"
 	"becomes a daemon, or is named by --service. Logins and changes are never learned.\n"
 	"\n"
-	"Exit status: 0 the model was written; CMD's own if CMD failed; 1 failure; 2 usage or input.\n"
+	"Exit status: 0 the model was written; 3 likewise, but with --fail-on something was forbidden; CMD's own if\n"
+	"CMD failed; 1 failure; 2 usage or input.\n"
 	"\n"
 	"Example: sombrero learn -o web.model -- make integration-tests\n";
 
-enum { OPTION_MERGE = SOURCE_OPTION_END, OPTION_FAILS, OPTION_UNTIL };
+enum { OPTION_MERGE = SOURCE_OPTION_END, OPTION_FAILS, OPTION_UNTIL, OPTION_FAIL_ON };
 
 #define HOUR_NS (UINT64_C(3600) * 1000000000)
 
@@ -53,6 +55,7 @@ struct learn {
 	const char *merge[SOURCE_LIST_MAX];
 	size_t merge_count;
 	bool if_it_fails;
+	bool fail_on_forbidden;
 	bool until;                    /* stop when it is enough */
 	struct coverage_wanted wanted; /* what that is */
 	uint64_t asked;                /* the hour in which that was asked last */
@@ -73,6 +76,12 @@ struct learn {
 	struct model *named; /* contexts that were told */
 };
 
+static int parse_fail_on(struct learn *learn, const char *what)
+{
+	learn->fail_on_forbidden = strcmp(what, "forbidden") == 0;
+	return learn->fail_on_forbidden ? 0 : usage_error(&command_learn, "--fail-on is forbidden, not '%s'", what);
+}
+
 static int parse(struct learn *learn, int argc, char **argv)
 {
 	static const struct option options[] = { SOURCE_OPTIONS,
@@ -81,6 +90,7 @@ static int parse(struct learn *learn, int argc, char **argv)
 						 { "if-it-fails", no_argument, NULL, OPTION_FAILS },
 						 { "files", required_argument, NULL, FILES_OPTION_FILES },
 						 { "until", required_argument, NULL, OPTION_UNTIL },
+						 { "fail-on", required_argument, NULL, OPTION_FAIL_ON },
 						 { "policy", required_argument, NULL, 'p' },
 						 { "decisions", required_argument, NULL, 'd' },
 						 { 0 } };
@@ -95,6 +105,8 @@ static int parse(struct learn *learn, int argc, char **argv)
 			learn->if_it_fails = true;
 		else if (option == OPTION_UNTIL)
 			learn->until = !(status = until_parse(&command_learn, optarg, &learn->wanted));
+		else if (option == OPTION_FAIL_ON)
+			status = parse_fail_on(learn, optarg);
 		else if (option == 'p')
 			learn->policy_path = optarg;
 		else if (option == 'd')
@@ -513,6 +525,8 @@ static int run(int argc, char **argv)
 		status = prepare(&learn, &error) < 0 ? EXIT_USAGE : prepare_files(&learn);
 	if (!status)
 		status = learn_all(&learn, &error);
+	if (!status && learn.fail_on_forbidden && model_size(learn.refused))
+		status = EXIT_DEVIATION;
 	if (error.text[0])
 		say("%s", error.text);
 	files_free(&learn.files);

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/model.h"
 #include "cli/show.h"
@@ -50,15 +52,29 @@ struct test {
 
 /* ---- reading ---- */
 
-/* A recording begins with a brace, a model with its title. What can't be read is told by whoever reads it. */
+/* A recording begins with a brace, a model with its title. A pipe can be read only once, so it is events. */
 static bool is_model(const char *path)
 {
-	FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "re");
+	struct stat at;
+	bool has_begin = strcmp(path, "-") != 0 && stat(path, &at) == 0 && S_ISREG(at.st_mode);
+	FILE *file = has_begin ? fopen(path, "re") : NULL;
 	int first = file ? getc(file) : EOF;
 
 	if (file)
 		(void)fclose(file);
 	return first == '#';
+}
+
+/* Told before it is asked what each of them is. */
+static int check_readable(int count, char **paths)
+{
+	for (int i = 0; i < count; i++) {
+		if (strcmp(paths[i], "-") == 0 || access(paths[i], R_OK) == 0)
+			continue;
+		say("%s: can't be read: %s", paths[i], strerror(errno));
+		return EXIT_USAGE;
+	}
+	return 0;
 }
 
 static int load(struct test *test, const char *path)
@@ -90,7 +106,7 @@ static int replay(struct test *test, const char *path)
 /* All models first, whatever the order. */
 static int read_all(struct test *test, int count, char **paths)
 {
-	int models = 0, status = 0;
+	int models = 0, status = check_readable(count, paths);
 
 	for (int i = 0; i < count && !status; i++) {
 		if (is_model(paths[i])) {

@@ -226,6 +226,18 @@ networks: { db: 10.1.0.0/24 }
         self.assertIn("exec     /builds/web/good", model.read_text())
         self.assertNotIn("exec     /builds/web/bad", model.read_text())
 
+    def test_learning_what_is_forbidden_can_fail(self):
+        self.write("web.decisions", "# sombrero decisions 1\nservice web\n  forbid  exec  /bin/nc  # 2026-01-01T00:00:00Z m: no\n")
+        events = self.write("seen", event("exec", "/usr/bin/web"), event("exec", "/bin/nc"))
+        learn = ("learn", "-o", "web.model", "-d", self.decisions, "--replay", events)
+        self.run_sombrero(*learn)
+        said = self.run_sombrero(*learn, "--fail-on", "forbidden", status=3)
+        self.assertIn("forbidden, so not learned: service web: exec /bin/nc", said.stderr)
+        self.assertNotIn("exec     /bin/nc", (self.folder / "web.model").read_text())
+        self.write("seen", event("exec", "/usr/bin/web"))
+        self.run_sombrero(*learn, "--fail-on", "forbidden")
+        self.assertIn("--fail-on is forbidden, not 'any'", self.run_sombrero(*learn, "--fail-on", "any", status=2).stderr)
+
     def test_learning_folds_and_names_networks_as_the_policy_says(self):
         policy = self.write("web.yml", "policy: web\nmodel: { fold: { /up: 3 } }\nnetworks: { db: 10.1.0.0/24 }\n")
         events = [event("create", "/usr/bin/web", path=f"{folder}/{name}.jpg") for folder in ("/up", "/down") for name in "abcd"]

@@ -15,6 +15,7 @@ import unittest
 import tap
 
 SOMBRERO = os.path.join(os.environ["SOMBRERO_BUILD"], "src", "sombrero")
+CI_STEP = pathlib.Path(__file__).resolve().parent.parent.parent / "packaging" / "ci" / "sombrero-ci"
 CLONE_NEWNET = 0x40000000
 
 # A daemon, as a test suite drives it: in nobody's charge until it listens.
@@ -92,6 +93,34 @@ class Recorded(unittest.TestCase):
     def test_events_come_from_standard_input_too(self):
         self.assertEqual(sombrero("model", "test", self.model, "-", text=self.tests.read_text()),
                          sombrero("model", "test", self.model, self.tests))
+
+    def step(self, *options, status):
+        """The step that CI systems call, on tests that start id."""
+        ran = subprocess.run([CI_STEP, "--model", "web.model", *options, "--", "/usr/bin/python3", self.server, "/usr/bin/id"], cwd=self.folder,
+                             capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "SOMBRERO": SOMBRERO})
+        self.assertEqual(ran.returncode, status, ran.stdout + ran.stderr)
+        return ran.stderr
+
+    def test_what_tests_do_that_is_forbidden_fails_the_step_and_old_results_are_gone(self):
+        decisions, out = self.folder / "web.decisions", self.folder / "sombrero-out"
+        self.addCleanup(decisions.unlink)
+        sombrero("model", "forbid", "-d", decisions, "--reason", "never", "--context", "service daemon.py", "exec /usr/bin/id")
+        self.assertIn("the tests did what web.decisions forbids", self.step(status=3))
+        self.assertNotIn("exec     /usr/bin/id", (out / "learned.model").read_text())
+        shutil.copy(out / "learned.model", self.folder / "web.model")
+        self.step(status=3)
+        self.step("--fail-on", "never", status=0)
+        self.step("--learn", "--no-such-option", status=2)
+        self.assertEqual(list(out.iterdir()), [])
+
+    def test_events_come_from_a_pipe_which_is_read_once(self):
+        piped = subprocess.run(["bash", "-c", f"'{SOMBRERO}' model test '{self.model}' <(cat '{self.tests}')"], capture_output=True,
+                               text=True, timeout=60, check=False)
+        self.assertEqual((piped.returncode, piped.stdout), (0, sombrero("model", "test", self.model, self.tests)), piped.stderr)
+
+    def test_a_model_that_is_not_there_is_named(self):
+        told = subprocess.run([SOMBRERO, "model", "test", "gone.model", self.tests], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((told.returncode, told.stderr), (2, "sombrero: gone.model: can't be read: No such file or directory\n"))
 
     def test_what_is_missing_or_wrong_is_said(self):
         broken = self.folder / "broken.ndjson"
