@@ -303,7 +303,9 @@ static void tell_whole(const struct assessment *assessment, const char *before, 
 		}
 		buffer_text(out, " to come (UTC)\n");
 	}
-	if (assessment->lacks & COVERAGE_LACKS_NEWS)
+	if (assessment->lacks & COVERAGE_LACKS_NEWS && assessment->whole.units.units < 2)
+		buffer_printf(out, "%snews: not known before two host-hours were seen\n", before);
+	else if (assessment->lacks & COVERAGE_LACKS_NEWS)
 		buffer_printf(out, "%snews: up to %.3g a day and host, wanted %.3g\n", before, assessment->news_high,
 			      wanted->news);
 	if (assessment->lacks & COVERAGE_LACKS_DAYS)
