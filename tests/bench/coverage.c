@@ -225,11 +225,12 @@ static void print_stops(const struct scenario *scenario)
 	printf("| %s |", scenario->name);
 	for (unsigned i = 0; i < RULE_COUNT; i++) {
 		struct outcome *of = &outcome[i];
+		const char *mark = of->never > 0 ? " *" : "";
+		unsigned middle = of->stopped / 2;
 
 		qsort(of->days, of->stopped, sizeof(*of->days), by_number);
 		if (of->stopped)
-			printf(" %.1f %%, %.1f d%s |", 100 * of->early / of->stopped, of->days[of->stopped / 2] / 24.,
-			       of->never > 0 ? " *" : "");
+			printf(" %.1f %%, %.1f d%s |", 100 * of->early / of->stopped, of->days[middle] / 24., mark);
 		else
 			printf(" never |");
 	}
