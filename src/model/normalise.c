@@ -528,14 +528,38 @@ static bool is_release_part(struct text text)
 	       find_date(text, 0, &keep) == text.size;
 }
 
-/* Digits, dates and hashes joined by '-' or '_'. A dot makes it a version, which stays. */
-static bool is_release(struct text text)
+/* A version as it is tagged, 1.2.3 or v42; `later`, not the first part of a name: also what comes before a release, rc1, beta.2. */
+static bool is_tag_part(struct text text, bool later)
+{
+	static const char *const before[] = { "rc", "alpha", "beta", "pre", "dev" };
+	size_t at = text.size > 1 && (text.at[0] == 'v' || text.at[0] == 'V') ? 1 : 0;
+
+	for (size_t i = 0; later && !at && i < sizeof(before) / sizeof(*before); i++)
+		at = begins(text, before[i]) ? strlen(before[i]) : 0;
+	if (later && at && at < text.size && text.at[at] == '.')
+		at++;
+	if (at == text.size)
+		return later && at;
+	for (;;) {
+		size_t digits = run(text, at, is_digit);
+
+		at += digits;
+		if (!digits || at == text.size || text.at[at++] != '.')
+			return digits && at == text.size;
+	}
+}
+
+/* Digits, dates and hashes joined by '-' or '_', and with `tags` also versions. */
+static bool is_release(struct text text, bool tags)
 {
 	for (size_t at = 0, size; at <= text.size; at += size + 1) {
+		struct text one;
+
 		size = 0;
 		while (at + size < text.size && text.at[at + size] != '-' && text.at[at + size] != '_')
 			size++;
-		if (!is_release_part(part(text, at, at + size)))
+		one = part(text, at, at + size);
+		if (!is_release_part(one) && !(tags && is_tag_part(one, at > 0)))
 			return false;
 	}
 	return true;
@@ -553,7 +577,11 @@ static bool continues_date(const struct place *place, struct text segment)
 
 static bool is_incidental(const struct place *place, struct text segment)
 {
-	static const char *const holders[] = { "releases", "versions", "deploys" };
+	/* What version managers keep below `versions` (pyenv, nvm) are programs of that version. */
+	static const struct {
+		const char *name;
+		bool tags;
+	} holders[] = { { "releases", true }, { "deploys", true }, { "versions", false } };
 
 	if (equals(place->first, "proc") && is_digits(segment))
 		return true;
@@ -563,8 +591,8 @@ static bool is_incidental(const struct place *place, struct text segment)
 	if (place->depth == 2 && equals(place->first, "snap") && is_digits(segment))
 		return true;
 	for (size_t i = 0; i < sizeof(holders) / sizeof(*holders); i++) {
-		if (equals(place->previous, holders[i]))
-			return is_release(segment);
+		if (equals(place->previous, holders[i].name))
+			return is_release(segment, holders[i].tags);
 	}
 	return false;
 }
