@@ -132,6 +132,8 @@ static const struct row rows[] = {
 	{ "accept-udp", BEHAVIOUR_ACCEPT, TRAIT(UDP) | TRAIT(EPHEMERAL), LOW, "gets datagrams" },
 	{ "accept-internet", BEHAVIOUR_ACCEPT, TRAIT(INTERNET) | TRAIT(ALREADY_REACHED), LOW,
 	  "is reached from the internet" },
+	{ "accept-internet", BEHAVIOUR_ACCEPT, TRAIT(INTERNET) | TRAIT(WEB_PORT) | TRAIT(ALREADY_PORT), LOW,
+	  "is reached from the internet" },
 	{ "accept-internet", BEHAVIOUR_ACCEPT, TRAIT(INTERNET), MEDIUM, "is reached from the internet" },
 	{ "accept", BEHAVIOUR_ACCEPT, 0, LOW, "is reached by another host" },
 

@@ -70,6 +70,7 @@ static const char *const names[TRAIT_COUNT] = {
 	[TRAIT_ALREADY_BESIDE] = "the context starts what lies beside it already",
 	[TRAIT_ALREADY_OUT] = "the program reaches that network already, or another of the context that port there",
 	[TRAIT_ALREADY_REACHED] = "the context is reached from that network already",
+	[TRAIT_ALREADY_PORT] = "the program is reached at that port already",
 	[TRAIT_ALREADY_LISTENS] = "the program listens outside loopback already",
 	[TRAIT_ALREADY_ROOT] = "the context runs something as root already",
 	[TRAIT_ALREADY_GAINS] = "another program of the context gains the same already",
@@ -708,13 +709,22 @@ static bool same_directory(const char *one, const char *other)
 	return slash && !strncmp(one, other, (size_t)(slash - one) + 1) && !strchr(other + (slash - one) + 1, '/');
 }
 
+/* The protocol and the port: all but the network. */
+static bool same_port(const char *one, const char *other)
+{
+	size_t size = (size_t)(last_word(one) - one), other_size = (size_t)(last_word(other) - other);
+
+	return size == other_size && memcmp(one, other, size) == 0;
+}
+
 static uint64_t already_net(const struct behaviour *behaviour, const struct behaviour *known)
 {
 	bool same_program = same_word(behaviour->program, known->program);
 	bool same_network = same_word(last_word(behaviour->object), last_word(known->object));
 
 	if (known->kind == BEHAVIOUR_ACCEPT)
-		return same_network ? TRAIT(ALREADY_REACHED) : 0;
+		return (same_network ? TRAIT(ALREADY_REACHED) : 0) |
+		       (same_program && same_port(behaviour->object, known->object) ? TRAIT(ALREADY_PORT) : 0);
 	if (known->kind == BEHAVIOUR_LISTEN)
 		return same_program && !same_word(last_word(known->object), "loopback") ? TRAIT(ALREADY_LISTENS) : 0;
 	return (same_program && same_network) || same_word(behaviour->object, known->object) ? TRAIT(ALREADY_OUT) : 0;

@@ -80,6 +80,7 @@ enum trait {
 	TRAIT_ALREADY_BESIDE,    /* exec: a program of the same directory, or the same one otherwise */
 	TRAIT_ALREADY_OUT,       /* connect: this program to this network; or another one to this network and port */
 	TRAIT_ALREADY_REACHED,   /* accept: it is reached from that network */
+	TRAIT_ALREADY_PORT,      /* accept: this program at this port, from elsewhere */
 	TRAIT_ALREADY_LISTENS,   /* listen: on another port, outside loopback, by this program */
 	TRAIT_ALREADY_ROOT,      /* owner: it runs something as root */
 	TRAIT_ALREADY_GAINS,     /* privilege: the same by another program */

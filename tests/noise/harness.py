@@ -183,9 +183,10 @@ class Host:
     """A fake host through all its boots, on one disk, with a clock of its own. All of FakeHost is there as well:
     path(), write(), prepare(), login() …"""
 
-    def __init__(self, name, workload, folder):
+    def __init__(self, name, workload, folder, phase="production"):
         self.name = name
         self.workload = workload
+        self.phase = phase
         self.clock = Clock()
         self.marks = []  # (what, from, to) in real nanoseconds
         self._folder = folder
@@ -295,6 +296,12 @@ class Host:
         self.unit("apt-daily-upgrade.service", seconds=300)
         self.prepare("rm -f /var/tmp/*.deb")
 
+    def visitor(self, rng):
+        """An address of who comes to a web server: CI's tests from its own network, in production anyone."""
+        if self.phase == "training":
+            return f"10.20.4.{rng.randrange(1, 255)}"
+        return f"{rng.choice(('198.51.100', '203.0.113'))}.{rng.randrange(1, 79)}"
+
     def rotate_logs(self):
         """As logrotate.timer does each night."""
         self.unit("logrotate.service", check=False)
@@ -399,7 +406,8 @@ class Fleet:
         suffered = [attack() for attack in self._attacks] if number == 0 else []
         workload = self.workload()
         begin = time.monotonic()
-        with Host(f"{workload.name}-{'ci' if self.phase == 'training' else 'prod'}-{number}", workload, self._folder) as host:
+        with Host(f"{workload.name}-{'ci' if self.phase == 'training' else 'prod'}-{number}", workload, self._folder,
+                  self.phase) as host:
             prepare = workload.prepare
             workload.prepare = lambda h: (prepare(h), [attack.prepare(h) for attack in suffered])
             live(host, self.phase, seed)

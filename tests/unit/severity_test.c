@@ -164,6 +164,8 @@ static void what_a_healthy_fleet_shows_now_and_then_is_low(void **state)
 		{ "service web", "connect  /usr/sbin/web  udp 53 resolver", WEB },
 		{ "service web", "connect  /usr/sbin/web  udp 123 internet", WEB },
 		{ "service web", "accept  /usr/sbin/web  tcp 443 private", WEB },
+		{ "service web", "accept  /usr/sbin/web  tcp 443 internet",
+		  "service web\n  accept  /usr/sbin/web  tcp 443 private\n" },
 		{ "service web", "accept  /usr/sbin/web  tcp 80 internet",
 		  "service web\n  accept  /usr/sbin/web  tcp 443 internet\n" },
 		{ "service web", "listen  /usr/sbin/web  tcp ephemeral loopback", WEB },
@@ -190,6 +192,19 @@ static void what_a_healthy_fleet_shows_now_and_then_is_low(void **state)
 		if (verdict.severity > SEVERITY_LOW)
 			fail_msg("%s is %s by %s", all[i].line, severity_name(verdict.severity), verdict.rule);
 	}
+}
+
+static void a_database_that_the_internet_reaches_is_news_though_others_reach_it(void **state)
+{
+	(void)state;
+	assert_int_equal(judge_in("service db", "accept  /usr/sbin/db  tcp 5432 internet",
+				  "service db\n  accept  /usr/sbin/db  tcp 5432 private\n")
+				 .severity,
+			 SEVERITY_MEDIUM);
+	assert_int_equal(judge_in("service db", "accept  /usr/sbin/db  tcp 443 internet",
+				  "service db\n  accept  /usr/sbin/other  tcp 443 private\n")
+				 .severity,
+			 SEVERITY_MEDIUM);
 }
 
 static void the_consequence_says_in_words_what_follows(void **state)
@@ -346,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_an_intruder_does_in_a_service_is_medium_or_worse),
 		cmocka_unit_test(what_a_healthy_fleet_shows_now_and_then_is_low),
+		cmocka_unit_test(a_database_that_the_internet_reaches_is_news_though_others_reach_it),
 		cmocka_unit_test(the_consequence_says_in_words_what_follows),
 		cmocka_unit_test(without_a_model_a_behaviour_is_judged_as_new_to_its_context),
 		cmocka_unit_test(a_new_service_is_medium_and_a_new_job_of_a_package_low),

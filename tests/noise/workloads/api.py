@@ -113,7 +113,7 @@ class Api(Workload):
             host.wait_for_port(port)
 
     def ask(self, host, rng, *paths):
-        source = f"{rng.choice(('198.51.100', '203.0.113'))}.{rng.randrange(1, 79)}"
+        source = host.visitor(rng)
         host.client("curl", "-s", "-m", "9", "-o", "/dev/null", "--interface", source, *(f"http://{ADDRESS}{path}" for path in paths), check=False)
 
     def scheduled(self, host, day):

@@ -136,7 +136,7 @@ class Web(Workload):
     # -- visitors
 
     def visit(self, host, rng, *words, do, check=False):
-        source = f"{rng.choice(('198.51.100', '203.0.113'))}.{rng.randrange(1, 255)}"
+        source = host.visitor(rng)
         return host.client("curl", "-s", "-m", "20", "--interface", source, *words, f"http://{ADDRESS}/?do={do}", check=check)
 
     def log_in(self, host, rng):
