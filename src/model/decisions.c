@@ -23,6 +23,7 @@ struct entry {
 /* One line that something was decided about, by its whole behaviour. */
 struct line {
 	struct entry *entries;
+	size_t count;
 };
 
 /* One kind of behaviour in one context: what can cover what. */
@@ -299,6 +300,7 @@ static void revoke(const struct subject *subject, struct entry *entry)
 static void link_entry(struct line *line, struct subject *subject, struct entry *entry)
 {
 	revoke(subject, entry);
+	line->count++;
 	if (line->entries != entry) {
 		entry->next_of_line = line->entries;
 		line->entries = entry;
@@ -356,6 +358,13 @@ int decisions_add(struct decisions *decisions, const struct decision *decision)
 			return 0;
 	}
 	return add_new(decisions, decision);
+}
+
+size_t decisions_of_line(const struct decisions *decisions, const struct behaviour *behaviour)
+{
+	const struct line *line = table_find(&decisions->lines, line_hash(behaviour), behaviour);
+
+	return line ? line->count : 0;
 }
 
 int decisions_merge(struct decisions *into, const struct decisions *from)

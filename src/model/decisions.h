@@ -74,6 +74,11 @@ int decisions_each(struct decisions *decisions, int (*visit)(void *owner, const 
 /* The largest text that is read, in bytes, and the most decisions it may have. */
 #define DECISIONS_TEXT_MAX (16U * 1024 * 1024)
 #define DECISIONS_MAX      100000U
+/* The most of them about one line: each is compared with the others. */
+#define DECISIONS_OF_LINE_MAX 1000U
+
+/* How many are about this very line. */
+size_t decisions_of_line(const struct decisions *decisions, const struct behaviour *behaviour);
 
 /* Appends the canonical text: the same set always gives the same bytes. 0 or -ENOMEM. */
 int decisions_print(struct decisions *decisions, struct buffer *out);

@@ -239,6 +239,10 @@ static int take_line(void *owner, const struct text_line *line)
 	if (status > 0 && decisions_size(decisions) > DECISIONS_MAX)
 		return text_fault(line->reader, line->first.text,
 				  "found more than %u decisions, expected fewer: leave out old ones", DECISIONS_MAX);
+	if (status > 0 && decisions_of_line(decisions, line->behaviour) > DECISIONS_OF_LINE_MAX)
+		return text_fault(line->reader, line->first.text,
+				  "found more than %u decisions about this line, expected fewer: leave out old ones",
+				  DECISIONS_OF_LINE_MAX);
 	return status < 0 ? status : 0;
 }
 

@@ -456,6 +456,23 @@ static void check_version(const struct decisions *decisions, const struct decisi
 	model_free(effective);
 }
 
+/* Each is compared with the others about its line: a hostile file takes no time for it. */
+static void there_are_so_many_decisions_about_one_line(void **state)
+{
+	struct buffer text = BUFFER_INIT(1 << 20);
+	struct decisions *decisions = NULL;
+	struct error error = { "" };
+
+	(void)state;
+	buffer_text(&text, "# sombrero decisions 1\nservice web\n");
+	for (unsigned i = 0; i <= DECISIONS_OF_LINE_MAX; i++)
+		buffer_printf(&text, "  accept  exec  /bin/x  # 2026-01-01T%02u:%02u:%02uZ m: ok\n", i / 3600,
+			      i / 60 % 60, i % 60);
+	assert_int_equal(decisions_parse("d", text.data, text.size, &decisions, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "d:1003:3: found more than 1000 decisions about this line"));
+	buffer_free(&text);
+}
+
 static void decisions_survive_any_sequence_of_versions(void **state)
 {
 	(void)state;
@@ -493,6 +510,7 @@ int main(void)
 		cmocka_unit_test(revoking_takes_back_what_was_decided_before),
 		cmocka_unit_test(what_is_judged_by_has_what_is_accepted_and_lacks_what_is_forbidden),
 		cmocka_unit_test(what_the_text_cannot_say_is_refused),
+		cmocka_unit_test(there_are_so_many_decisions_about_one_line),
 		cmocka_unit_test(decisions_survive_any_sequence_of_versions),
 	};
 
