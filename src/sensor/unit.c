@@ -43,6 +43,7 @@ struct unit {
 	bool oneshot, forking;
 	bool transient; /* made by a program (systemd-run) to run something once */
 	char *command;  /* the first ExecStart since the last empty one; owned */
+	bool has_more;  /* … is not the only one */
 };
 
 /* The file `name` below the first directory that has one, into `text`; which that is, or -ENOENT when none has. */
@@ -142,9 +143,12 @@ static int apply_setting(struct unit *unit, const char *key, const char *value)
 	if (!value[0]) {
 		free(unit->command);
 		unit->command = NULL;
+		unit->has_more = false;
 	} else if (!unit->command) {
 		unit->command = strdup(value);
 		return unit->command ? 0 : -ENOMEM;
+	} else {
+		unit->has_more = true;
 	}
 	return 0;
 }
@@ -450,7 +454,9 @@ static void name_main_program(const struct unit *unit, struct unit_facts *out)
 	struct buffer path = BUFFER_INIT(UNIT_PATH_MAX), argv = BUFFER_INIT(COMMAND_MAX);
 	char exe[UNIT_PATH_MAX];
 
-	if (!unit->command || split_command(unit, &path, &argv)) {
+	if (unit->oneshot && unit->has_more) {
+		/* The first of several is mostly what prepares (mkdir, install): the unit's name says more. */
+	} else if (!unit->command || split_command(unit, &path, &argv)) {
 		/* a socket's or a target's unit, or one made by hand: nothing to name */
 	} else if (resolve_program(unit->root, buffer_string(&path), exe, sizeof(exe))) {
 		/* A script that has a daemon forked (apachectl, /etc/init.d/…) ends; what it started is the main program. */

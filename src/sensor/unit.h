@@ -13,8 +13,8 @@ struct unit_facts {
 	bool job; /* Type=oneshot, or a timer of the same name starts it, or it is transient (systemd-run) */
 	/*
 	 * What program_name() says of a process of ExecStart: the base name of its program, after links, or of its script.
-	 * "" where that is a wrapper (sh -c, env …), a script that only starts a daemon (Type=forking), or can't be told from
-	 * the file.
+	 * "" where that is a wrapper (sh -c, env …), a script that only starts a daemon (Type=forking), one of several commands
+	 * of a oneshot, or can't be told from the file.
 	 */
 	char main_program[256];
 };

@@ -888,6 +888,16 @@ static void oneshot_or_a_timer_makes_a_job(void **state)
 	assert_unit("c@x.service", true, true, "c");
 }
 
+static void a_job_of_several_commands_is_named_by_its_unit(void **state)
+{
+	(void)state;
+	write_text("/lib/systemd/system/a.service", "[Service]\nType=oneshot\nExecStart=+/usr/bin/install -d /x\n"
+						    "ExecStart=/usr/bin/find /x\nExecStart=/usr/bin/main\n");
+	assert_unit("a.service", true, true, "");
+	write_text("/etc/systemd/system/a.service.d/one.conf", "[Service]\nExecStart=\nExecStart=/usr/bin/one\n");
+	assert_unit("a.service", true, true, "one");
+}
+
 static void a_masked_unit_is_not_found(void **state)
 {
 	(void)state;
@@ -1210,6 +1220,7 @@ int main(void)
 		files_test(an_instance_has_its_template_unless_it_has_a_file),
 		files_test(drop_ins_override_in_the_order_of_their_names),
 		files_test(oneshot_or_a_timer_makes_a_job),
+		files_test(a_job_of_several_commands_is_named_by_its_unit),
 		files_test(a_masked_unit_is_not_found),
 		files_test(an_alias_is_followed),
 		files_test(no_link_leads_out_of_the_root),
