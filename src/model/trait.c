@@ -31,6 +31,9 @@ static const char *const names[TRAIT_COUNT] = {
 	[TRAIT_DOWNLOADER] = "transfer tool",
 	[TRAIT_RECON] = "reconnaissance tool",
 	[TRAIT_LOOK] = "tool that reads",
+	[TRAIT_STORE] = "database tool",
+	[TRAIT_MASTER] = "tool that stops others",
+	[TRAIT_ALTER] = "tool that changes files",
 	[TRAIT_ADMIN] = "administration tool",
 	[TRAIT_RIGHTS] = "tool that changes the user",
 	[TRAIT_BUILD] = "compiler or package manager",
@@ -123,10 +126,17 @@ static const struct trait_list programs[] = {
 	  "uname hostname hostnamectl ps df mount findmnt ip getent env printenv lscpu lsblk lspci lsb_release "
 	  "free uptime top vmstat cat ls dir find locate grep head tail less more strings xxd od base64 base32 "
 	  "stat file du tree awk mawk gawk getconf dpkg-query rpm nproc tar zip 7z sysctl ping" },
+	{ TRAIT_STORE,
+	  "mysql mysqldump mariadb mariadb-dump mariadb-backup xtrabackup psql pg_dump pg_dumpall pg_basebackup "
+	  "redis-cli redis-benchmark mongo mongosh mongodump mongoexport sqlite sqlite3 ldapsearch clickhouse-client "
+	  "cqlsh influx etcdctl" },
+	{ TRAIT_MASTER, "systemctl service invoke-rc.d initctl rc-service loginctl busctl kill killall pkill pgrep skill" },
+	{ TRAIT_ALTER,
+	  "chmod chown chgrp touch truncate dd mkfifo mknod losetup openssl gpg gpg2 age ccrypt mcrypt cryptsetup" },
 	{ TRAIT_ADMIN,
 	  "crontab at batch useradd usermod userdel adduser deluser groupadd gpasswd passwd chpasswd chage "
 	  "chsh visudo vipw insmod modprobe rmmod kmod chattr setcap setfacl iptables ip6tables nft ufw "
-	  "xtables-nft-multi nsenter unshare auditctl setenforce aa-disable debugfs losetup docker ctr nerdctl "
+	  "xtables-nft-multi nsenter unshare auditctl setenforce aa-disable debugfs docker ctr nerdctl "
 	  "kubectl runc systemd-run update-rc.d chroot swapoff shutdown reboot halt poweroff telinit "
 	  "ssh-keygen shred wipe srm ldconfig" },
 	{ TRAIT_RIGHTS, "su sudo sudoedit pkexec doas newgrp sg runas" },
@@ -545,7 +555,7 @@ static uint64_t traits_of_path(const char *path)
 /* What makes nothing milder. */
 #define WORSE_PROGRAM                                                                                             \
 	(TRAIT(SHELL) | TRAIT(INTERPRETER) | TRAIT(OFFENSIVE) | TRAIT(RELAY) | TRAIT(DOWNLOADER) | TRAIT(RECON) | \
-	 TRAIT(ADMIN) | TRAIT(RIGHTS))
+	 TRAIT(STORE) | TRAIT(MASTER) | TRAIT(ALTER) | TRAIT(ADMIN) | TRAIT(RIGHTS))
 #define WORSE_PATH                                                                                             \
 	(TRAIT(ACCOUNTS) | TRAIT(PERSISTENCE) | TRAIT(LOGIN_RECORDS) | TRAIT(PROGRAM_FILE) | TRAIT(SETTINGS) | \
 	 TRAIT(WEB_ROOT) | TRAIT(RUNNABLE) | TRAIT(STEERING))

@@ -30,6 +30,9 @@ enum trait {
 	TRAIT_DOWNLOADER,
 	TRAIT_RECON,
 	TRAIT_LOOK,
+	TRAIT_STORE,  /* it gets at a database by hand */
+	TRAIT_MASTER, /* it starts, stops and ends others */
+	TRAIT_ALTER,  /* it changes what files are: rights, times, encryption */
 	TRAIT_ADMIN,
 	TRAIT_RIGHTS,
 	TRAIT_BUILD,

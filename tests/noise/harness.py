@@ -48,6 +48,9 @@ FAKETIME = ("LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKE
             "FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_NO_CACHE=1 NO_FAKE_STAT=1")
 # The host's address in its own network, and networks whose addresses its clients may have.
 ADDRESS = "10.20.0.10"
+# What a policy watches on any host, besides what the workload has.
+WATCHED = ("/etc/**", "/var/spool/cron/**", "/usr/local/bin/**", "/usr/local/sbin/**", "/root/.ssh/**", "/home/**", "/var/www/**")
+OPERATOR = "caretaker"
 CLIENT_NETWORKS = ("10.20.0.0/16", "198.51.100.0/24", "203.0.113.0/24")
 
 
@@ -95,6 +98,7 @@ class Attack:
     name = ""
     about = ""
     workload = ""
+    nature = ""  # why it is missed, if that is in its nature
 
     def prepare(self, host):
         """Before a host boots on which this will happen: what both need that a host has anyway."""
@@ -106,22 +110,22 @@ class Attack:
         raise NotImplementedError
 
 
-def _classes(folder, base):
+def _classes(folder, base, key):
     found = {}
     for path in sorted((HERE / folder).glob("[a-z]*.py")):
         module = importlib.import_module(f"{folder}.{path.stem}")
         for thing in vars(module).values():
             if isinstance(thing, type) and issubclass(thing, base) and thing.name and thing.__module__ == module.__name__:
-                found[thing.name] = thing
+                found[key(thing)] = thing
     return found
 
 
 def workloads():
-    return _classes("workloads", Workload)
+    return _classes("workloads", Workload, lambda thing: thing.name)
 
 
 def attacks():
-    return _classes("attacks", Attack)
+    return _classes("attacks", Attack, lambda thing: (thing.workload, thing.name))
 
 
 # ------------------------------------------------------------------------------------------------ recording
@@ -222,8 +226,11 @@ class Host:
         self.write("/etc/systemd/system.conf.d/noise.conf", "[Manager]\nDefaultStartLimitIntervalSec=0\n")
         self.prepare(f"ip address add {ADDRESS}/32 dev lo\n{routes}")
         prepare(self)
+        if not self._recordings:
+            self._expect_operator()
         output = self._folder / f"{self.name}.{len(self._recordings)}.ndjson"
-        options = [*(f"--change={unit}" for unit in self.workload.changes), *(f"--files={glob}" for glob in self.workload.files)]
+        files = dict.fromkeys((*WATCHED, *self.workload.files))
+        options = [*(f"--change={unit}" for unit in self.workload.changes), *(f"--files={glob}" for glob in files)]
         # The first process is there already, so that the sensor knows whose files are meant.
         (self._host.cgroup / "cgroup.procs").write_text(str(self._host.pid))
         self._recorder = Recorder(self._host.cgroup, output, state, options)
@@ -261,6 +268,17 @@ class Host:
                     out.writelines(rewriter.line(line) for line in lines if not _is_ours(line))
                 raw.unlink()
         return output
+
+    def _expect_operator(self):
+        """Any host has somebody who looks after it."""
+        self.add_user(OPERATOR, sudo=True)
+        wants = self.path("/etc/systemd/system/multi-user.target.wants/ssh.service")
+        if not wants.is_symlink():
+            self.enable("ssh.service")
+
+    def operate(self, script):
+        """What that person does, in a login of their own, from another machine."""
+        return self.client("ssh", *self.ssh_options(), "-b", "10.20.0.5", f"{OPERATOR}@{ADDRESS}", script, check=False)
 
     def _install(self, *packages):
         """Before its first boot, with this machine's network; nothing is started."""
@@ -374,6 +392,7 @@ def live(host, phase, seed):
     host.start(workload.prepare)
     for number in range(days):
         do(host, Day(host, number, begins + datetime.timedelta(days=number), events.get(number, ())), rng)
+        host.operate("uptime; sudo -n journalctl -n 1 --no-pager")
 
 
 def suffer(host, chosen, seed):

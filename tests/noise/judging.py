@@ -57,6 +57,11 @@ class Finding:
         return self.kind not in ("beneath", "in a new context") and self.matters
 
     @property
+    def is_ours(self):
+        """What the bench puts into a host from outside of it looks like a file that the boot wrote."""
+        return self.deviation.context == "boot" and all(line.startswith("write ") for line in self.deviation.lines)
+
+    @property
     def matters(self):
         return SEVERITIES.index(self.severity) >= SEVERITIES.index("medium")
 

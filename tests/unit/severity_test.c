@@ -85,6 +85,13 @@ static void what_an_intruder_does_in_a_service_is_medium_or_worse(void **state)
 		{ "exec  /usr/bin/apt-get", SEVERITY_MEDIUM },
 		{ "exec  /usr/bin/crontab", SEVERITY_HIGH },
 		{ "exec  /usr/bin/sudo", SEVERITY_HIGH },
+		{ "exec  /usr/bin/mariadb-dump", SEVERITY_MEDIUM },
+		{ "exec  /usr/lib/postgresql/15/bin/pg_dumpall", SEVERITY_MEDIUM },
+		{ "exec  /usr/bin/systemctl", SEVERITY_MEDIUM },
+		{ "exec  /usr/bin/pgrep", SEVERITY_MEDIUM },
+		{ "exec  /usr/bin/touch", SEVERITY_MEDIUM },
+		{ "exec  /usr/bin/chmod", SEVERITY_MEDIUM },
+		{ "exec  /usr/bin/openssl", SEVERITY_MEDIUM },
 		{ "exec  /tmp/x", SEVERITY_HIGH },
 		{ "exec  /dev/shm/.x", SEVERITY_HIGH },
 		{ "exec  /usr/bin/dash(#!/tmp/run)", SEVERITY_HIGH },
@@ -125,6 +132,7 @@ static void what_an_intruder_does_in_a_service_is_medium_or_worse(void **state)
 		{ "write  /usr/sbin/web  /srv/app/public/.htaccess", SEVERITY_HIGH },
 		{ "write  /usr/sbin/web  /tmp/x.sh", SEVERITY_MEDIUM },
 		{ "write  /usr/sbin/web  /var/log/wtmp", SEVERITY_MEDIUM },
+		{ "write  /usr/bin/dash(-c)  /var/log/web/access.log", SEVERITY_MEDIUM },
 		{ "write  /usr/sbin/web  /etc/hosts", SEVERITY_MEDIUM },
 	};
 	(void)state;
@@ -176,7 +184,13 @@ static void what_a_healthy_fleet_shows_now_and_then_is_low(void **state)
 		{ "job backup", "exec  /usr/bin/curl", "job backup\n  exec  /usr/bin/tar\n" },
 		{ "job backup", "exec  /usr/bin/id", "job backup\n  exec  /usr/bin/tar\n" },
 		{ "job backup", "owner  /usr/bin/tar  root", "job backup\n  exec  /usr/bin/tar\n" },
-		{ "job backup", "connect  /usr/bin/curl  tcp 443 internet", "job backup\n  exec  /usr/bin/tar\n" },
+		{ "job backup", "connect  /usr/bin/curl  tcp 443 internet",
+		  "job backup\n  connect  /usr/bin/curl  tcp 80 internet\n" },
+		{ "job backup", "connect  /usr/bin/python3.11(/srv/backup)  tcp 443 internet",
+		  "job backup\n  exec  /usr/bin/tar\n" },
+		{ "job backup", "exec  /usr/bin/openssl", "job backup\n  exec  /usr/bin/tar\n" },
+		{ "job backup", "exec  /usr/bin/systemctl", "job backup\n  exec  /usr/bin/tar\n" },
+		{ "job backup", "write  /usr/bin/dash(-c)  /var/log/backup.log", "job backup\n  exec  /usr/bin/tar\n" },
 		{ "job backup", "write  /usr/bin/tar  /var/backups/x", "job backup\n  exec  /usr/bin/tar\n" },
 		{ "job certbot", "write  /usr/bin/certbot  /etc/letsencrypt/live/x",
 		  "job certbot\n  exec  /usr/bin/id\n" },
@@ -205,6 +219,15 @@ static void a_database_that_the_internet_reaches_is_news_though_others_reach_it(
 				  "service db\n  accept  /usr/sbin/other  tcp 443 private\n")
 				 .severity,
 			 SEVERITY_MEDIUM);
+}
+
+static void a_transfer_tool_that_a_job_never_let_reach_the_internet_is_medium(void **state)
+{
+	struct verdict verdict = judge_in("job backup", "connect  /usr/bin/curl  tcp 443 internet",
+					  "job backup\n  exec  /usr/bin/tar\n");
+	(void)state;
+
+	assert_int_equal(verdict.severity, SEVERITY_MEDIUM);
 }
 
 static void the_consequence_says_in_words_what_follows(void **state)
@@ -362,6 +385,7 @@ int main(void)
 		cmocka_unit_test(what_an_intruder_does_in_a_service_is_medium_or_worse),
 		cmocka_unit_test(what_a_healthy_fleet_shows_now_and_then_is_low),
 		cmocka_unit_test(a_database_that_the_internet_reaches_is_news_though_others_reach_it),
+		cmocka_unit_test(a_transfer_tool_that_a_job_never_let_reach_the_internet_is_medium),
 		cmocka_unit_test(the_consequence_says_in_words_what_follows),
 		cmocka_unit_test(without_a_model_a_behaviour_is_judged_as_new_to_its_context),
 		cmocka_unit_test(a_new_service_is_medium_and_a_new_job_of_a_package_low),

@@ -42,6 +42,8 @@ def application(environ, start):
         body = cached("price" + query.get("id", "0"), lambda: partner(query.get("id", "0")))
     elif path == "/export":
         body = export(query.get("what", ""))
+    elif path == "/round":  # a hole: an expression is evaluated
+        body = str(eval(query.get("number", "0"))).encode()
     elif path == "/crash":
         os._exit(3)
     start("200 OK", [("Content-Length", str(len(body)))])
@@ -134,7 +136,7 @@ class Api(Workload):
             self.scheduled(host, day)
             self.ask(host, rng, "/item?id=1", "/price?id=2", "/health")
             if hour == 8:
-                self.ask(host, rng, "/export?what=a")
+                self.ask(host, rng, "/export?what=a", "/round?number=1.5")
             if hour == 9 and day.number == 0:
                 self.ask(host, rng, "/crash")
             if hour == 10:

@@ -51,12 +51,14 @@ file_put_contents('vendor/autoload.php', "<?php\n// " . bin2hex(random_bytes(8))
 """
 
 APPLICATION = r"""#!/usr/bin/python3
-import http.server, os, pathlib, subprocess
+import http.server, os, pathlib, subprocess, urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         (HERE.parents[1] / "shared/queue" / os.urandom(8).hex()).write_text(self.path)
         EXTRA
+        if self.path.startswith("/total="):
+            eval(urllib.parse.unquote(self.path[7:]))  # a hole
         self.send_response(200); self.end_headers(); self.wfile.write(b"VERSION")
     def log_message(self, *a):
         pass
