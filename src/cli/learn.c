@@ -388,6 +388,10 @@ static int load(struct learn *learn)
 		say("%s", error.text);
 		return EXIT_USAGE;
 	}
+	if (model_check_output(learn->output, &error) < 0) {
+		say("%s", error.text);
+		return EXIT_USAGE;
+	}
 	return layers_load_decisions(&learn->layers, learn->policy);
 }
 

@@ -69,9 +69,9 @@ static int add(struct merge *merge, const char *path)
 
 static int merge_all(struct merge *merge, char **paths)
 {
-	int status = 0;
+	int status = model_check_output(merge->output, &merge->error);
 
-	if (merge->policy_path)
+	if (!status && merge->policy_path)
 		status = policy_load(merge->policy_path, &merge->policy, &merge->error);
 	if (status)
 		return status;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -639,6 +640,39 @@ int model_load(const char *path, struct model **out, struct error *error)
 	else
 		status = model_parse(path, buffer_string(&text), text.size, out, error);
 	buffer_free(&text);
+	return status;
+}
+
+/* Does the file that is there begin as a model, or is there nothing in it? */
+static bool may_be_replaced(int fd)
+{
+	static const char begin[] = "# sombrero model";
+	char text[sizeof(begin) - 1];
+	ssize_t size = pread(fd, text, sizeof(text), 0);
+
+	return size == 0 || (size == (ssize_t)sizeof(text) && !memcmp(text, begin, sizeof(text)));
+}
+
+int model_check_output(const char *path, struct error *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), status = 0;
+	const char *slash = strrchr(path, '/');
+	char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	struct stat at;
+
+	if (!directory)
+		status = error_set(error, -ENOMEM, "out of memory");
+	else if (!(lstat(path, &at) == 0 && S_ISLNK(at.st_mode)) && access(directory, W_OK | X_OK) < 0)
+		status = error_set(error, -errno, "%.400s: no model can be saved there: %s", path, strerror(errno));
+	else if (fd >= 0 && (fstat(fd, &at) < 0 || !S_ISREG(at.st_mode)))
+		status = error_set(error, -EINVAL, "%.400s: no model can be saved there: not a regular file", path);
+	else if (fd >= 0 && !may_be_replaced(fd))
+		status = error_set(error, -EEXIST,
+				   "%.400s: there is something else than a model; name another file, or remove it",
+				   path);
+	if (fd >= 0)
+		(void)close(fd);
+	free(directory);
 	return status;
 }
 

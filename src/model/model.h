@@ -135,6 +135,12 @@ int model_parse_line(const char *context, const char *line, struct model *into, 
 int model_load(const char *path, struct model **out, struct error *error);
 
 /*
+ * Could a model be saved at that path, and is nothing lost by it but a model? To be asked before a week of learning. 0, or a
+ * negative errno with what is in the way.
+ */
+int model_check_output(const char *path, struct error *error);
+
+/*
  * Writes the canonical text to `path`: to a temporary file beside it, synced, renamed over it; on an error the old
  * file is as it was and nothing is left beside it. An old file's permissions are kept, a symbolic link is followed,
  * and what is there but not a regular file is -EINVAL.

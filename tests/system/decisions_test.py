@@ -308,6 +308,18 @@ service web
         self.write("commented.model", two.read_text() + "# nothing\n\n")
         self.assertEqual(self.run_sombrero("model", "show", "--id", "commented.model").stdout, *ids)
 
+    def test_a_model_takes_the_place_of_nothing_but_a_model_and_that_is_said_before_learning(self):
+        events = self.write("seen", event("exec", "/usr/bin/web"))
+        model = self.learn("web.model", [event("exec", "/usr/bin/web")])
+        (self.folder / "empty").touch()
+        for output, said in (("seen", "seen: there is something else than a model"), ("gone/x", "gone/x: no model can be saved there"),
+                             (".", ".: no model can be saved there: not a regular file")):
+            for command in (("learn", "-o", output, "--replay", events), ("model", "merge", "-o", output, model)):
+                self.assertIn(said, self.run_sombrero(*command, status=2).stderr)
+        self.assertIn("can be saved there", self.run_sombrero("learn", "-o", "gone/x", "--", "/bin/false", status=2).stderr)
+        for output in ("empty", "web.model", "new.model"):
+            self.run_sombrero("learn", "-o", output, "--replay", events)
+
     def test_watch_and_learn_say_which_version(self):
         self.run_sombrero("learn", "-o", "web.model", "--replay", self.write("learned", event("exec", "/usr/bin/web")))
         said = self.run_sombrero("learn", "-o", "web.model", "--replay", "learned").stderr
