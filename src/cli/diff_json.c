@@ -95,16 +95,7 @@ static json_t *whole(const struct diff_report *report)
 
 static int print(struct buffer *out, const struct diff_report *report)
 {
-	json_t *json = whole(report);
-	char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
-
-	json_decref(json);
-	if (!text)
-		return -ENOMEM;
-	buffer_text(out, text);
-	buffer_byte(out, '\n');
-	free(text);
-	return out->failed ? -ENOMEM : 0;
+	return diff_put_json(out, whole(report));
 }
 
 const struct diff_format diff_as_json = { "json", print };

@@ -96,3 +96,16 @@ bool diff_has_more(const struct change *change)
 		return false;
 	}
 }
+
+int diff_put_json(struct buffer *out, json_t *json)
+{
+	char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+
+	json_decref(json);
+	if (!text)
+		return -ENOMEM;
+	buffer_text(out, text);
+	buffer_byte(out, '\n');
+	free(text);
+	return out->failed ? -ENOMEM : 0;
+}

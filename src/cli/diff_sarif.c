@@ -163,22 +163,14 @@ static int print(struct buffer *out, const struct diff_report *report)
 {
 	struct run run = { json_array(), json_array(), 0, 0 };
 	json_t *json = NULL;
-	char *text = NULL;
 
 	if (run.rules && run.results && fill(&run, report) == 0) {
 		json = whole(report, &run);
-		text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
 	} else {
 		json_decref(run.rules);
 		json_decref(run.results);
 	}
-	json_decref(json);
-	if (!text)
-		return -ENOMEM;
-	buffer_text(out, text);
-	buffer_byte(out, '\n');
-	free(text);
-	return out->failed ? -ENOMEM : 0;
+	return diff_put_json(out, json);
 }
 
 const struct diff_format diff_as_sarif = { "sarif", print };

@@ -3,6 +3,8 @@
 #ifndef CLI_MODEL_DIFF_H
 #define CLI_MODEL_DIFF_H
 
+#include <jansson.h>
+
 #include "base/buffer.h"
 #include "model/diff.h"
 
@@ -27,6 +29,9 @@ extern const struct diff_format diff_as_text, diff_as_markdown, diff_as_json, di
 /* Does this change fail the command? And anything? */
 bool diff_change_fails(const struct diff_report *report, const struct change *change);
 bool diff_fails(const struct diff_report *report);
+
+/* Appends it as text with a newline, and lets go of it; NULL is -ENOMEM. 0, or -ENOMEM. */
+int diff_put_json(struct buffer *out, json_t *json);
 
 /* Appends bytes from outside as valid UTF-8, without controls. */
 void diff_name(struct buffer *out, const char *name);

@@ -35,6 +35,16 @@ int rooted_open(int root, const char *path, int flags)
 	return file < 0 ? -errno : (int)file;
 }
 
+DIR *rooted_open_directory(int root, const char *path)
+{
+	int file = rooted_open(root, path, O_RDONLY | O_DIRECTORY);
+	DIR *directory = file < 0 ? NULL : fdopendir(file);
+
+	if (!directory && file >= 0)
+		(void)close(file);
+	return directory;
+}
+
 /* Opens for reading what an O_PATH descriptor stands for: nobody can put something else in its place meanwhile. */
 static int reopen(int place)
 {

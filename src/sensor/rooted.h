@@ -8,6 +8,7 @@
 #ifndef SENSOR_ROOTED_H
 #define SENSOR_ROOTED_H
 
+#include <dirent.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
@@ -16,6 +17,9 @@ int rooted_open_root(const char *root);
 
 /* A place to look at (O_PATH) or a directory to list, if `flags` say so; a file descriptor, or a negative errno. */
 int rooted_open(int root, const char *path, int flags);
+
+/* A directory, to list and close: NULL where there is none. */
+DIR *rooted_open_directory(int root, const char *path);
 
 /* A regular file, to read; *status (may be NULL) is what it is. A file descriptor, or a negative errno: -EINVAL for others. */
 int rooted_open_file(int root, const char *path, struct stat *status);

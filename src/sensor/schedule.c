@@ -274,15 +274,11 @@ static void take_timer(struct reading *reading, const char *name)
 static void each_name(struct reading *reading, const char *path,
 		      void (*take)(struct reading *reading, const char *directory, const char *name))
 {
-	int file = rooted_open(reading->root, path, O_RDONLY | O_DIRECTORY);
-	DIR *directory = file < 0 ? NULL : fdopendir(file);
+	DIR *directory = rooted_open_directory(reading->root, path);
 	struct dirent *entry;
 
-	if (!directory) {
-		if (file >= 0)
-			(void)close(file);
+	if (!directory)
 		return;
-	}
 	for (unsigned listed = 0; listed < LISTED_MAX && (entry = readdir(directory)); listed++) {
 		if (entry->d_name[0] != '.')
 			take(reading, path, entry->d_name);

@@ -209,15 +209,11 @@ static void add_drop_in(struct drop_ins *found, const char *directory, const cha
 
 static void list_drop_ins(int root, const char *path, struct drop_ins *found)
 {
-	int file = rooted_open(root, path, O_RDONLY | O_DIRECTORY);
-	DIR *directory = file < 0 ? NULL : fdopendir(file);
+	DIR *directory = rooted_open_directory(root, path);
 	struct dirent *entry;
 
-	if (!directory) {
-		if (file >= 0)
-			(void)close(file);
+	if (!directory)
 		return;
-	}
 	for (unsigned listed = 0; listed < DROP_IN_LISTED_MAX && (entry = readdir(directory)); listed++)
 		add_drop_in(found, path, entry->d_name);
 	(void)closedir(directory);
