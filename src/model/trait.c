@@ -130,7 +130,8 @@ static const struct trait_list programs[] = {
 	  "mysql mysqldump mariadb mariadb-dump mariadb-backup xtrabackup psql pg_dump pg_dumpall pg_basebackup "
 	  "redis-cli redis-benchmark mongo mongosh mongodump mongoexport sqlite sqlite3 ldapsearch clickhouse-client "
 	  "cqlsh influx etcdctl" },
-	{ TRAIT_MASTER, "systemctl service invoke-rc.d initctl rc-service loginctl busctl kill killall pkill pgrep skill" },
+	{ TRAIT_MASTER,
+	  "systemctl service invoke-rc.d initctl rc-service loginctl busctl kill killall pkill pgrep skill" },
 	{ TRAIT_ALTER,
 	  "chmod chown chgrp touch truncate dd mkfifo mknod losetup openssl gpg gpg2 age ccrypt mcrypt cryptsetup" },
 	{ TRAIT_ADMIN,
