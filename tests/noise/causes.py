@@ -23,6 +23,16 @@ CAUSES = [
     ("postgres", r"job pg-dump \| .*/usr/bin/rm", COVERAGE),  # likewise
     ("api", r"service gunicorn \| connect .* tcp 80 internet", NEW_VERSION),
     ("api", r"__pycache__/", OTHER_INPUT),  # two workers compile the same file at once
+    ("apt", r"service shopd\.py \| exec /usr/bin/hostname", NEW_VERSION),
+    ("cron", r"job report \| exec /usr/bin/xz", NEW_VERSION),
+    ("cron", r"job (shop-archive|shop-billing|cp|gzip|python3\.11) \|", COVERAGE),  # due on Sundays, or when a month ends
+    ("cron", r"job backup \| write .*(month-|archive-)", COVERAGE),  # likewise
+    ("cron", r"job collect-metrics \|", COVERAGE),  # the hundredth line
+    ("logins", r"(service cron|job date) \|.* carol", OTHER_INPUT),  # her own crontab
+    ("*", r"service sshd \| owner /usr/sbin/sshd sshd", COVERAGE),  # nobody logged in
+    ("*", r"service cron \| (exec /usr/bin/run-parts|owner .*)", COVERAGE),
+    ("*", r"job (dpkg-db-backup|apt\.systemd\.daily) \| exec /usr/bin/gzip", COVERAGE),  # the second backup packs the first
+    ("*", r"job systemd-user-runtime-dir \|", COVERAGE),  # nobody logged in
     ("*", r"job logrotate \|", COVERAGE),  # what is rotated weekly, or compressed the second time
     ("*", r"service (packagekitd|polkitd) \|", COVERAGE),  # started by D-Bus at an upgrade, or at the next boot
 ]

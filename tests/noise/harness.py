@@ -67,6 +67,7 @@ class Workload:
     name = ""
     about = ""
     needs = ()  # programs that must be there
+    layers = ("base",)  # of models/, which ship: a policy of that workload would include them
     packages = ()  # Debian packages that the host has besides this machine's
     files = ()  # globs of files that are watched
     services = ()  # --service of learn and watch: as a policy of that workload would name them
@@ -289,6 +290,7 @@ class Host:
                      "Binary::apt-get::APT::Keep-Downloaded-Packages=true", "-o", "DPkg::Post-Invoke=", "install",
                      "--no-install-recommends", *packages, seconds=300)
         self.path("/usr/sbin/policy-rc.d").unlink()
+        self.prepare(f"umount {ARCHIVES}")  # others of the fleet have it, too
 
     # -- what happens there
 

@@ -53,14 +53,17 @@ JOBS = {
     "account added": ("useradd -o -u 0 toor; passwd -l toor", "sudo useradd -m helper; sudo userdel -r helper", "userdel -f toor 2>/dev/null || true"),
     "logging stopped": ("systemctl stop rsyslog", "sudo systemctl restart rsyslog", "systemctl start rsyslog"),
 }
+NATURES = {"logging stopped": "what systemctl is asked for is in its arguments, which are no part of a model: a rule's business"}
 
 for title, (job, someone, cleaning) in JOBS.items():
     identifier = "".join(word.capitalize() for word in title.replace("'", "").split())
-    globals()[identifier] = type(identifier, (Job,), {"name": title, "about": title, "does": job, "person": someone, "undo": cleaning, "__module__": __name__})
+    globals()[identifier] = type(identifier, (Job,), {"name": title, "about": title, "does": job, "person": someone, "undo": cleaning,
+                                                   "nature": NATURES.get(title, ""), "__module__": __name__})
 
 
 class Wildcard(Job):
     name = "wildcard"
+    nature = "the job starts shells for tar's xz already, and id alone is low in a job"
     about = "a file whose name is an option of tar, in a directory that a job packs; the twin is a file with an odd name"
 
     def _backup(self, host):
@@ -81,7 +84,7 @@ class Wildcard(Job):
 
 
 class Persistence(Job):
-    name = "job in /dev/shm"
+    name = "job in shared memory"
     about = "a crontab that runs what lies where anyone may write; the twin is a person's own job"
 
     def attack(self, host, rng):

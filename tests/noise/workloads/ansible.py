@@ -47,6 +47,7 @@ TEMPLATE = "server { listen 8080; root /srv/site/content; access_log /var/log/ng
 class Ansible(Workload):
     name = "ansible"
     about = "a control node over ssh with a dozen modules, again and again, and ansible-pull by cron"
+    layers = ("base", "sshd")
     packages = ("ansible-core", "python3-apt")
     needs = ("nginx", "git", "sshd")
     files = ("/etc/nginx/**", "/srv/site/**")

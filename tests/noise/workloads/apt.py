@@ -58,6 +58,7 @@ HOOK = "#!/bin/sh\nset -e\ntouch /var/run/reboot-required\necho linux-image-shop
 class Apt(Workload):
     name = "apt"
     about = "apt's timers, unattended-upgrades from a local repository, packages with scripts and services, people who install"
+    layers = ("base", "sshd")
     packages = ("unattended-upgrades", "apt-utils", "adduser", "kmod")
     needs = ("apt-get", "dpkg-deb")
     files = ("/etc/shop/**", "/usr/lib/shop/**", "/etc/apt/**")

@@ -90,6 +90,7 @@ CRONTABS = {
 class Cron(Workload):
     name = "cron"
     about = "cron, logrotate, rsyslog, exim, Debian's timers, people's crontabs, jobs that mail and jobs that fail"
+    layers = ("base", "rsyslog")
     packages = ("rsyslog", "exim4-daemon-light", "bsd-mailx")
     needs = ("cron", "logrotate")
     files = ("/etc/**", "/var/spool/cron/**", "/srv/**", "/root/.ssh/**", "/home/*/.ssh/**")

@@ -36,6 +36,7 @@ USER_SERVICE = "[Service]\nExecStart=/usr/bin/python3 -m http.server --bind 127.
 class Logins(Workload):
     name = "logins"
     about = "sshd, people with keys and passwords, sudo, su, copies, tmux, agents, user services, failed logins"
+    layers = ("base", "sshd")
     packages = ("libpam-ssh-agent-auth", "libpam-pwquality", "acl")
     needs = ("sshd", "sudo", "tmux", "rsync")
     files = ("/etc/ssh/**", "/etc/sudoers.d/**", "/etc/pam.d/**", "/var/spool/cron/**")
