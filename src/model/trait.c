@@ -77,7 +77,7 @@ static const char *const names[TRAIT_COUNT] = {
 	[TRAIT_ALREADY_LISTENS] = "the program listens outside loopback already",
 	[TRAIT_ALREADY_ROOT] = "the context runs something as root already",
 	[TRAIT_ALREADY_GAINS] = "another program of the context gains the same already",
-	[TRAIT_ALREADY_DIRECTORY] = "the program writes in that directory already",
+	[TRAIT_ALREADY_DIRECTORY] = "the program writes such files in that directory already",
 };
 
 const char *trait_name(enum trait trait)
@@ -746,6 +746,12 @@ static bool is_shell(const struct behaviour *known)
 	return traits_of_program(known->program) & TRAIT(SHELL);
 }
 
+/* That a directory is written to says nothing of scripts and libraries: those must have been written there, too. */
+static bool is_such_a_file(const char *one, const char *other)
+{
+	return same_directory(one, other) && traits_of_path(other) & TRAIT(RUNNABLE);
+}
+
 static uint64_t already_line(const struct look *look, const struct behaviour *known)
 {
 	const struct behaviour *behaviour = look->behaviour;
@@ -760,7 +766,7 @@ static uint64_t already_line(const struct look *look, const struct behaviour *kn
 	case BEHAVIOUR_PRIVILEGE:
 		return same_word(behaviour->object, known->object) ? TRAIT(ALREADY_GAINS) : 0;
 	case BEHAVIOUR_WRITE:
-		return same_program && same_directory(behaviour->object, known->object) ? TRAIT(ALREADY_DIRECTORY) : 0;
+		return same_program && is_such_a_file(behaviour->object, known->object) ? TRAIT(ALREADY_DIRECTORY) : 0;
 	case BEHAVIOUR_ACCEPT:
 	case BEHAVIOUR_CONNECT:
 	case BEHAVIOUR_LISTEN:

@@ -87,7 +87,7 @@ enum trait {
 	TRAIT_ALREADY_LISTENS,   /* listen: on another port, outside loopback, by this program */
 	TRAIT_ALREADY_ROOT,      /* owner: it runs something as root */
 	TRAIT_ALREADY_GAINS,     /* privilege: the same by another program */
-	TRAIT_ALREADY_DIRECTORY, /* write: this program, in this directory */
+	TRAIT_ALREADY_DIRECTORY, /* write: scripts or libraries by this program, in this directory */
 	TRAIT_COUNT,
 };
 

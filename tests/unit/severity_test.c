@@ -230,6 +230,18 @@ static void a_transfer_tool_that_a_job_never_let_reach_the_internet_is_medium(vo
 	assert_int_equal(verdict.severity, SEVERITY_MEDIUM);
 }
 
+static void a_library_among_files_of_another_kind_is_medium(void **state)
+{
+	static const char library[] = "write  /usr/sbin/db  /var/lib/db/exp.so";
+	struct verdict verdict;
+	(void)state;
+
+	verdict = judge_in("service db", library, "service db\n  write  /usr/sbin/db  /var/lib/db/dump.rdb\n");
+	assert_int_equal(verdict.severity, SEVERITY_MEDIUM);
+	verdict = judge_in("service db", library, "service db\n  write  /usr/sbin/db  /var/lib/db/other.so\n");
+	assert_int_equal(verdict.severity, SEVERITY_LOW);
+}
+
 static void the_consequence_says_in_words_what_follows(void **state)
 {
 	(void)state;
@@ -386,6 +398,7 @@ int main(void)
 		cmocka_unit_test(what_a_healthy_fleet_shows_now_and_then_is_low),
 		cmocka_unit_test(a_database_that_the_internet_reaches_is_news_though_others_reach_it),
 		cmocka_unit_test(a_transfer_tool_that_a_job_never_let_reach_the_internet_is_medium),
+		cmocka_unit_test(a_library_among_files_of_another_kind_is_medium),
 		cmocka_unit_test(the_consequence_says_in_words_what_follows),
 		cmocka_unit_test(without_a_model_a_behaviour_is_judged_as_new_to_its_context),
 		cmocka_unit_test(a_new_service_is_medium_and_a_new_job_of_a_package_low),

@@ -43,4 +43,9 @@ define(
     ("api sends the exports", "to the partner's address, at the partner's port", evaluate(
         "__import__('socket').create_connection(('203.0.113.80', 8443), 2).send(b'GET / HTTP/1.0\\r\\n\\r\\n')"), ask("/price?id=9")),
     ("api starts a job", "", command("echo 'touch /tmp/x' | at now; crontab -l"), operator("crontab -l; sudo crontab -l")),
+    natures={
+        "api packs and keeps": "the program that exports are packed with; its arguments are no behaviour",
+        "api asks memcached": "a connection that it always makes",
+        "api sends the exports": "a connection that it always makes",
+    },
 )

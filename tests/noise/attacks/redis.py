@@ -84,6 +84,8 @@ define(
     ("all keys deleted", "by a client that may do so", commands("flushall"), commands("set a b", "del a")),
     ("configuration replaced by the operator's hand", "an intruder with a stolen login adds an account", command("useradd -o -u 0 x; chpasswd </dev/null"),
      operator("sudo redis-cli config get maxmemory; sudo passwd -S root")),
+    natures={
+        "code injection that reads a file": "the interpreter reads a file, as it always does",
+        "all keys deleted": "a client says what clients may say",
+    },
 )
-
-

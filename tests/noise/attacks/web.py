@@ -192,4 +192,8 @@ define(
     ("files encrypted", "", on_victims("for f in /srv/www/uploads/lost-*; do openssl enc -aes-256-cbc -pass pass:x -in $f -out $f.enc 2>/dev/null && rm $f; done"),
      share("rose.png")),
     ("files deleted", "", on_victims("find /srv/www/uploads -name 'lost-*' -delete; rm -rf /srv/www/uploads/lost*"), unit("shop-cron.service")),
+    natures={
+        "command injection reads accounts": "the service starts cat for its mails; what it reads is no behaviour",
+        "command injection with builtins": "the shell is the one that the page starts, and it starts nothing",
+    },
 )

@@ -57,7 +57,8 @@ class Postgres(Workload):
     name = "postgres"
     about = "PostgreSQL: clients, WAL archive, dumps, base backups, vacuum, a restore test, a month's end"
     needs = ("/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/bin/pgbench")
-    files = ("/var/backups/**", "/etc/postgresql/**", "/var/log/postgresql/**")
+    files = ("/var/backups/**", "/etc/postgresql/**", "/var/log/postgresql/**", "/var/lib/postgresql/*", "/var/lib/postgresql/15/*",
+             "/var/lib/postgresql/.ssh/**")
     megabytes = 4096
 
     def prepare(self, host):
