@@ -14,7 +14,8 @@ UNKNOWN = "not looked at"
 # (workload or *, pattern in "context | behaviours", cause)
 CAUSES = [
     ("redis", r"service app\.py \| connect .*app\.py\) tcp 6380 loopback", NEW_VERSION),
-    ("redis", r"redis-replica/appendonlydir/temp-", OTHER_INPUT),  # a file that lives for milliseconds was met
+    ("*", r"\| accept \S+ tcp 80 internet", OTHER_HOST),  # CI's visitors come from beside it
+    ("redis", r"redis-replica/(appendonlydir/)?temp-", OTHER_INPUT),  # a file that lives for milliseconds was met
     ("deploys", r"service app\.py \| exec /usr/bin/sha256sum", NEW_VERSION),
     ("web", r"service php-fpm8\.2 \| exec /usr/bin/identify", NEW_VERSION),
     ("web", r"/srv/www/(uploads|thumbs)/", OTHER_INPUT),  # what people upload, by its extension
