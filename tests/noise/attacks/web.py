@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an intruder does on a host with nginx, php-fpm and mariadb: by a command injection, a web shell, SQL."""
 
+import time
+
 from intruder import ADDRESS, INTRUDER, SHELL, WEB, change, define, operator, request, unit
 
 SERVICE = f"http://{ADDRESS}/"
@@ -16,7 +18,9 @@ def inject(command, seconds=6):
 def upload(host, name, content):
     path = host.folder / name
     path.write_bytes(content)
-    return request(host, "-F", f"file=@{path}", f"{SERVICE}?do=upload").strip()
+    name = request(host, "-F", f"file=@{path}", f"{SERVICE}?do=upload").strip()
+    time.sleep(0.5)  # files that have gone again at once are not told of
+    return name
 
 
 def web_shell(code, *words):
