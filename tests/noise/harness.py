@@ -70,6 +70,8 @@ class Workload:
     layers = ("base",)  # of models/, which ship: a policy of that workload would include them
     packages = ()  # Debian packages that the host has besides this machine's
     files = ()  # globs of files that are watched
+    watched = WATCHED  # and those of any host
+    operator = True  # somebody looks after the host
     services = ()  # --service of learn and watch: as a policy of that workload would name them
     changes = ()  # --change, likewise
     megabytes = 1024  # of the disk
@@ -227,10 +229,10 @@ class Host:
         self.write("/etc/systemd/system.conf.d/noise.conf", "[Manager]\nDefaultStartLimitIntervalSec=0\n")
         self.prepare(f"ip address add {ADDRESS}/32 dev lo\n{routes}")
         prepare(self)
-        if not self._recordings:
+        if self.workload.operator and not self._recordings:
             self._expect_operator()
         output = self._folder / f"{self.name}.{len(self._recordings)}.ndjson"
-        files = dict.fromkeys((*WATCHED, *self.workload.files))
+        files = dict.fromkeys((*self.workload.watched, *self.workload.files))
         options = [*(f"--change={unit}" for unit in self.workload.changes), *(f"--files={glob}" for glob in files)]
         # The first process is there already, so that the sensor knows whose files are meant.
         (self._host.cgroup / "cgroup.procs").write_text(str(self._host.pid))
