@@ -11,6 +11,9 @@
 #define HOUR_NS       (UINT64_C(3600) * 1000000000)
 #define HOURS_A_DAY   24
 #define BOOT_TAKES_NS (UINT64_C(600) * 1000000000)
+/* So many processes that agree on when it was make another boot within one watch (a recording of several). */
+#define BOOT_WITNESSES 3
+#define BOOT_AGREES_NS (UINT64_C(60) * 1000000000)
 
 struct observed_host {
 	struct statistics_host *host;
@@ -19,8 +22,11 @@ struct observed_host {
 	struct model_entry *
 		*line; /* that were seen in it; owned, the entries are the model's and of no kind that folds */
 	size_t line_count, line_capacity;
-	bool began;      /* something has happened since the state at start */
-	bool booted;     /* the boot of this watch was noted */
+	bool began;  /* something has happened since the state at start */
+	bool booted; /* a boot was noted in this watch: at `boot_ns`, of the calendar */
+	uint64_t boot_ns;
+	uint64_t maybe_boot_ns; /* so many processes say that there was another one then */
+	unsigned maybe_boots;
 	uint64_t change; /* hash of the last one */
 	uint64_t first_ns, last_ns, events;
 };
@@ -416,6 +422,30 @@ static uint64_t change_of(const struct event *event)
 	return event->context.kind == CONTEXT_CHANGE ? distinct_hash(event->context.name) | 1 : 0;
 }
 
+static uint64_t apart(uint64_t one, uint64_t other)
+{
+	return one < other ? other - one : one - other;
+}
+
+/*
+ * A process that began soon after the boot became another program; `boot_ns` is when the boot was if it did so at once. One that
+ * does so later (a daemon that is told to start anew) is alone with what it says.
+ */
+static bool is_new_boot(struct observed_host *at, uint64_t boot_ns)
+{
+	if (at->booted && apart(boot_ns, at->boot_ns) < BOOT_TAKES_NS)
+		return false;
+	if (apart(boot_ns, at->maybe_boot_ns) > BOOT_AGREES_NS)
+		at->maybe_boots = 0;
+	at->maybe_boot_ns = boot_ns;
+	if (at->booted && ++at->maybe_boots < BOOT_WITNESSES)
+		return false;
+	at->booted = true;
+	at->boot_ns = boot_ns;
+	at->maybe_boots = 0;
+	return true;
+}
+
 static int note_occasions(struct observed_host *at, const struct event *event)
 {
 	uint32_t hour = hour_of(event->time_ns);
@@ -424,10 +454,8 @@ static int note_occasions(struct observed_host *at, const struct event *event)
 
 	if (event->kind != EVENT_EXEC || event->flags & EVENT_FLAG_EXISTING)
 		return 0;
-	if (!at->booted && event->start_ns && event->start_ns < BOOT_TAKES_NS) {
-		at->booted = true;
+	if (event->start_ns && event->start_ns < BOOT_TAKES_NS && is_new_boot(at, event->time_ns - event->start_ns))
 		status = statistics_add_occasion(at->host, OCCASION_BOOT, hour);
-	}
 	change = change_of(event);
 	if (!status && change && change != at->change) {
 		at->change = change;

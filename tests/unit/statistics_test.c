@@ -243,6 +243,32 @@ static void what_is_scheduled_is_known_by_host(void **state)
 	run_end(&run);
 }
 
+static void another_boot_within_a_recording_takes_more_than_one_process(void **state)
+{
+	const struct statistics_host *host;
+	struct run run;
+
+	(void)state;
+	run_begin(&run);
+	for (unsigned hour = 0; hour < 48; hour++) {
+		struct event event = event_at(EVENT_EXEC, "web-1", hour, CONTEXT_SERVICE, "nginx");
+		unsigned count = hour == 0 || hour == 30 ? 5 : 1;
+
+		/* Each hour but those of the boots a daemon of the first boot becomes another program. */
+		for (unsigned i = 1; i <= count; i++) {
+			event.pid = i;
+			event.start_ns = i * UINT64_C(1000000000);
+			event.time_ns += UINT64_C(1000000000);
+			take(&run, &event);
+		}
+	}
+	run_finish(&run);
+	host = run.statistics->host[0];
+	assert_int_equal(hours_count(&host->occasion[OCCASION_BOOT]), 2);
+	assert_true(hours_has(&host->occasion[OCCASION_BOOT], (uint32_t)MONDAY + 30));
+	run_end(&run);
+}
+
 static void occasions_are_told_by_what_happens(void **state)
 {
 	struct event boot = event_at(EVENT_EXEC, "web-1", 0, CONTEXT_SERVICE, "nginx");
@@ -565,6 +591,7 @@ int main(void)
 		cmocka_unit_test(what_was_there_before_is_seen_when_the_watch_begins),
 		cmocka_unit_test(what_is_scheduled_is_known_by_host),
 		cmocka_unit_test(occasions_are_told_by_what_happens),
+		cmocka_unit_test(another_boot_within_a_recording_takes_more_than_one_process),
 		cmocka_unit_test(the_same_runs_in_any_order_are_the_same_bytes),
 		cmocka_unit_test(one_run_twice_counts_once),
 		cmocka_unit_test(counts_of_runs_that_share_a_part_are_at_least),
