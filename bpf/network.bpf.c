@@ -271,6 +271,9 @@ static __always_inline void put_sock(struct sombrero_net *record, const struct s
 	record->family = put_address(record->local, local, family);
 	record->protocol = IPPROTO_TCP;
 	record->local_port = SOCK_FIELD(sk, typed, __sk_common.skc_num);
+	/* A connection that was reset has given that back (inet_put_port), but not what it sent from. */
+	if (!record->local_port)
+		record->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	record->remote_port = bpf_ntohs(SOCK_FIELD(sk, typed, __sk_common.skc_dport));
 	record->net_namespace =
 		typed ? sk->__sk_common.skc_net.net->ns.inum : BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);

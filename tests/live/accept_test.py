@@ -6,6 +6,7 @@ import datetime
 import contextlib
 import os
 import socket
+import struct
 import time
 import unittest
 
@@ -233,6 +234,28 @@ class Accept(ServerTest):
             self.check_accept(events[0], child, ("127.0.0.1", port), client.getsockname(), flags=["by_reader"])
         act.end()
         self.assertEqual(len(self.accepts(port)), 4)
+
+    def test_a_connection_that_was_reset_has_its_port(self):
+        """The kernel takes the port off a connection that is reset. Nobody has read it, so it is the listener's."""
+        act, listener = self.listening("fork-each", "127.0.0.1", 0, 2)
+        port = act.detail
+        act.go()
+        for resets in (False, True):
+            client = self.client(port)
+            name = client.getsockname()
+            act.at("child")
+            if resets:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.close()
+            self.settle()
+            act.go()
+            if not resets:  # from here on it is known that others read
+                client.sendall(b"x")
+                client.recv(1)
+        act.end()
+        events = self.accepts(port)
+        self.assertEqual(len(events), 3, events)
+        self.check_accept(events[2], listener, ("127.0.0.1", port), name)
 
     def activated(self, how):
         activator, listener = self.listening("activate", "127.0.0.1", 0, self.other_act(), "serve-activated", 2, how)
