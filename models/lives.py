@@ -239,6 +239,9 @@ class Rsyslog(Life):
     logs = ("/var/log/syslog", "/var/log/auth.log", "/var/log/kern.log", "/var/log/mail.log", "/var/log/user.log", "/var/log/cron.log")
     restarts_after_crash = True
 
+    def furnish(self, host):
+        host.prepare("sed -i '/imklog/d' /etc/rsyslog.conf")  # the kernel's log is this machine's
+
     def clients(self, host):
         host.run(*host.enter("logger", "-p", "auth.info", "something"))
         host.run(*host.enter("logger", "something else"))
