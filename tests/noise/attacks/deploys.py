@@ -48,4 +48,7 @@ define(
     ("deployed application mines", "", command("printf '#!/bin/sh\\ni=0; while [ $i -lt 99999 ]; do i=$((i+1)); done' >/dev/shm/kworker; chmod 755 /dev/shm/kworker; /dev/shm/kworker"),
      visit),
     ("deployed application spreads", "by ssh", command(f"ssh -o BatchMode=yes -o StrictHostKeyChecking=no deploy@{ADDRESS} id"), operator("sudo -n systemctl status shop >/dev/null")),
+    natures={
+        "deployed application forges a release": "the worker takes the file away at once; one that was gone before it was settled is not told of",
+    },
 )
