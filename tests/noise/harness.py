@@ -38,7 +38,7 @@ TRAINING_DAYS = 7  # the product asks for a whole week
 PRODUCTION_DAYS = 14
 # What is special about production's days, by number. The 9th ends the month.
 PRODUCTION_EVENTS = {2: ["reboot"], 4: ["upgrade"], 6: ["clock"], 8: ["release"], 11: ["reboot"], 12: ["release"]}
-TRAINING_EVENTS = {1: ["release"], 2: ["reboot"], 3: ["upgrade"], 5: ["release"]}
+TRAINING_EVENTS = {1: ["release"], 2: ["reboot"], 3: ["upgrade"], 4: ["reboot"], 5: ["release"], 6: ["upgrade"]}
 TRAINING_HOSTS = 3
 PRODUCTION_HOSTS = 3
 
