@@ -201,6 +201,7 @@ class Host:
         self._host = None
         self._recorder = None
         self._recordings = []
+        self._upgrades = 0
 
     def __getattr__(self, name):
         return getattr(self._host, name)
@@ -306,8 +307,9 @@ class Host:
 
     def upgrade(self, *packages):
         """A minor upgrade of installed packages, by the unit that Debian's unattended upgrades run in."""
+        self._upgrades += 1
         for package in packages:
-            deb = newer(package)
+            deb = newer(package, self._upgrades)
             shutil.copy(deb, self.path(f"/var/tmp/{deb.name}"))
         self.write("/etc/systemd/system/apt-daily-upgrade.service.d/now.conf",
                    "[Unit]\nConditionACPower=\n[Service]\nExecStartPre=\nExecStart=\n"
@@ -357,12 +359,13 @@ def archives():
     return folder
 
 
-def newer(package):
-    """The installed version of a package with a higher number and otherwise the same, made once, as a .deb."""
+def newer(package, generation):
+    """The installed version of a package with a higher number and otherwise the same, made once, as a .deb. Each generation is
+    newer than the one before."""
     folder = ROOT / "build" / "cache" / "noise"
     version = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], check=True, capture_output=True, text=True).stdout
     with _packing:
-        deb = folder / f"{package}_{version.rpartition(':')[2]}+noise1.deb"
+        deb = folder / f"{package}_{version.rpartition(':')[2]}+noise{generation}.deb"
         if deb.exists():
             return deb
         folder.mkdir(parents=True, exist_ok=True)
@@ -374,7 +377,7 @@ def newer(package):
         run(["dpkg-deb", "-R", old.name, unpacked.name])
         control = unpacked / "DEBIAN" / "control"
         # Packages of one source depend on each other's exact version.
-        control.write_text(control.read_text().replace(version, f"{version}+noise1"))
+        control.write_text(control.read_text().replace(version, f"{version}+noise{generation}"))
         run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", unpacked.name, deb.name])
         shutil.rmtree(unpacked)
         old.unlink()
