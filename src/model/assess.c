@@ -260,7 +260,7 @@ int assess(const struct statistics *statistics, struct model *model, const struc
 
 		coverage_estimate(&context->facts, &context->coverage);
 		context->suffices = context->sample.context_kind == CONTEXT_JOB || !context->statistics ||
-				    coverage_suffices(wanted, &context->facts);
+				    coverage_suffices(wanted, &context->facts, out->whole.units.units);
 	}
 	for (size_t i = 0; i < statistics->scheduled_count; i++)
 		assess_scheduled(out, statistics->scheduled[i], &out->scheduled[i]);

@@ -88,10 +88,11 @@ unsigned coverage_lacks(const struct coverage_wanted *wanted, const struct cover
 	return lacks;
 }
 
-bool coverage_suffices(const struct coverage_wanted *wanted, const struct coverage_facts *facts)
+bool coverage_suffices(const struct coverage_wanted *wanted, const struct coverage_facts *facts, double watched)
 {
 	struct coverage coverage;
+	double present = watched > facts->units ? facts->units / watched : 1;
 
 	coverage_estimate(facts, &coverage);
-	return coverage.low >= wanted->coverage || coverage.news_high * HOURS_A_DAY <= wanted->news;
+	return coverage.low >= wanted->coverage || coverage.news_high * present * HOURS_A_DAY <= wanted->news;
 }

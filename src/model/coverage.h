@@ -63,9 +63,9 @@ struct coverage_whole {
 unsigned coverage_lacks(const struct coverage_wanted *wanted, const struct coverage_whole *whole);
 
 /*
- * Was a service, whose units are hours of hosts, seen enough? It was if its coverage is high, or if it does so little that
- * nothing much can be new.
+ * Was a service, whose units are hours of hosts, seen enough? It was if its coverage is high, or if it does so little, or is
+ * there so seldom in the `watched` hours of hosts, that nothing much can be new in a host's day.
  */
-bool coverage_suffices(const struct coverage_wanted *wanted, const struct coverage_facts *facts);
+bool coverage_suffices(const struct coverage_wanted *wanted, const struct coverage_facts *facts, double watched);
 
 #endif

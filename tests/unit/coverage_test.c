@@ -14,6 +14,17 @@
 
 /* ---- the estimate ---- */
 
+static void a_service_that_is_seldom_there_makes_little_news(void **state)
+{
+	const struct coverage_wanted *wanted = &coverage_enough;
+	const struct coverage_facts facts = { .units = 300, .incidences = 40 };
+
+	(void)state;
+	assert_false(coverage_suffices(wanted, &facts, 300));
+	assert_false(coverage_suffices(wanted, &facts, 500));
+	assert_true(coverage_suffices(wanted, &facts, 2000));
+}
+
 static void it_is_chao_and_josts_estimate(void **state)
 {
 	/* Their formula by hand: 1 - 10/200 * (9 * 10) / (9 * 10 + 2 * 5) */
@@ -256,6 +267,7 @@ static void what_is_waived_is_not_waited_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_service_that_is_seldom_there_makes_little_news),
 		cmocka_unit_test(it_is_chao_and_josts_estimate),
 		cmocka_unit_test(one_unit_says_nothing),
 		cmocka_unit_test(what_was_seen_once_is_not_certain),
