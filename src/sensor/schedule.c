@@ -637,16 +637,41 @@ void schedule_crontabs(const char *root, schedule_told tell_owner, void *owner)
 	(void)close(reading.root);
 }
 
+/* Is there one, and is it started? One that is installed and switched off runs nothing. */
+static bool has_cron(const struct reading *reading, bool has_systemd)
+{
+	static const char *const programs[] = { "/usr/sbin/cron", "/usr/sbin/crond" };
+	static const char *const wants[] = {
+		"/etc/systemd/system/multi-user.target.wants/cron.service",
+		"/etc/systemd/system/multi-user.target.wants/crond.service",
+		"/etc/systemd/system/multi-user.target.wants/cronie.service",
+		"/usr/lib/systemd/system/multi-user.target.wants/cron.service",
+		"/usr/lib/systemd/system/multi-user.target.wants/crond.service",
+	};
+	bool found = false;
+
+	for (size_t i = 0; !found && i < sizeof(programs) / sizeof(*programs); i++)
+		found = is_there(reading, programs[i]);
+	if (!found || !has_systemd)
+		return found;
+	found = false;
+	for (size_t i = 0; !found && i < sizeof(wants) / sizeof(*wants); i++)
+		found = is_there(reading, wants[i]);
+	return found;
+}
+
 void schedule_read(const char *root, schedule_told tell_owner, void *owner)
 {
 	struct reading reading = { rooted_open_root(root), root, tell_owner, owner, 0, 0 };
+	bool has_systemd;
 
 	if (reading.root < 0)
 		return;
 	/* As sd_booted(3) tells it. */
-	if (is_there(&reading, "/run/systemd/system"))
+	has_systemd = is_there(&reading, "/run/systemd/system");
+	if (has_systemd)
 		read_timers(&reading);
-	if (is_there(&reading, "/usr/sbin/cron") || is_there(&reading, "/usr/sbin/crond"))
+	if (has_cron(&reading, has_systemd))
 		read_crontabs(&reading);
 	if (is_there(&reading, "/usr/sbin/anacron"))
 		read_crontab(&reading, "/etc/anacrontab", CRONTAB_ANACRON);

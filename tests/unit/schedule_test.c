@@ -51,6 +51,7 @@ static int make_host(void **state)
 		return -1;
 	make("run/systemd/system/x", "", 0644);
 	make("usr/sbin/cron", "", 0755);
+	make("etc/systemd/system/multi-user.target.wants/cron.service", "", 0644);
 	return 0;
 }
 
@@ -213,6 +214,15 @@ static void files_that_nobody_reads_say_nothing(void **state)
 
 	(void)state;
 	make("etc/crontab", "1 1 * * * root /srv/x\n", 0644);
+	tells("|x|86400\n");
+	(void)snprintf(path, sizeof(path), "%s/etc/systemd/system/multi-user.target.wants/cron.service", top);
+	assert_int_equal(unlink(path), 0);
+	tells(""); /* systemd does not start it */
+	(void)snprintf(path, sizeof(path), "%s/run/systemd/system/x", top);
+	assert_int_equal(unlink(path), 0);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(rmdir(path), 0);
+	tells("|x|86400\n"); /* without systemd the start scripts do */
 	(void)snprintf(path, sizeof(path), "%s/usr/sbin/cron", top);
 	assert_int_equal(unlink(path), 0);
 	tells("");
