@@ -389,6 +389,31 @@ static bool is_counter(const struct writer *writer, struct text segment, size_t 
 	       (segment.at[end] == '.' && end + 1 < segment.size && is_letter(segment.at[end + 1]));
 }
 
+/* By its name it is there for a moment: temp-rewriteaof-bg-441.aof, .config.tmp.77. */
+static bool is_temporary(struct text segment)
+{
+	size_t dot = segment.size && segment.at[0] == '.';
+	struct text name = part(segment, dot, segment.size);
+	size_t word = run(name, 0, is_letter);
+
+	if (equals(part(name, 0, word), "temp") || equals(part(name, 0, word), "tmp"))
+		return true;
+	for (size_t i = 0; i + 4 <= segment.size; i++) {
+		if (begins(part(segment, i, segment.size), ".tmp"))
+			return true;
+	}
+	return false;
+}
+
+/* Mostly the writer's pid. */
+static size_t find_temporary_number(struct text segment, size_t at, size_t *keep)
+{
+	size_t digits = run(segment, at, is_digit);
+
+	*keep = 0;
+	return digits && ends_word(segment, at + digits) && is_temporary(segment) ? at + digits : 0;
+}
+
 /* part-00017, 16384_vm, invoice4711001.pdf: of four digits or more, after letters of five. */
 static size_t find_number(struct text segment, size_t at, size_t *keep)
 {
@@ -438,7 +463,8 @@ static const rule rules[] = {
 	find_uuid, find_hash, find_date, find_known_temporary, find_python_temporary, find_suffix
 };
 
-static const rule file_rules[] = { find_month, find_dotted_date, find_number, find_python_file, find_random };
+static const rule file_rules[] = { find_month,       find_dotted_date, find_number, find_temporary_number,
+				   find_python_file, find_random };
 
 static size_t first_of(const rule *all, size_t count, struct text segment, size_t at, size_t *keep)
 {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/escape.h"
@@ -266,10 +267,11 @@ static void suggest_families(struct unit *unit)
 		      packet ? " AF_PACKET" : "");
 }
 
-/* tcp:80, as SocketBindAllow= takes it; false for what that can't say. */
+/* Of a port at several addresses one line is enough; false for what SocketBindAllow= can't say. */
 static bool print_bind(struct buffer *out, const struct behaviour *behaviour)
 {
 	struct suggest_object object;
+	char line[128];
 	bool is_known;
 
 	suggest_split(&object, behaviour->object);
@@ -277,7 +279,9 @@ static bool print_bind(struct buffer *out, const struct behaviour *behaviour)
 	if (!is_known || !object.word[1][0] || strspn(object.word[1], "0123456789") != strlen(object.word[1]) ||
 	    strcmp(object.word[1], "0") == 0)
 		return false;
-	buffer_printf(out, "SocketBindAllow=%s:%s\n", object.word[0], object.word[1]);
+	(void)snprintf(line, sizeof(line), "SocketBindAllow=%s:%s\n", object.word[0], object.word[1]);
+	if (!strstr(buffer_string(out), line))
+		buffer_text(out, line);
 	return true;
 }
 
