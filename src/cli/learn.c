@@ -161,7 +161,7 @@ static int assess_merged(struct learn *learn, struct assessment *out)
 /* Once an hour. -ECANCELED ends the source: it is enough. */
 static int ask_whether_enough(struct learn *learn, uint64_t time_ns, bool live)
 {
-	struct assessment assessment;
+	struct assessment assessment = { 0 };
 	int status;
 
 	if (!learn->until || learn->enough_ns || time_ns / HOUR_NS <= learn->asked)
@@ -255,7 +255,7 @@ static int count_context(void *owner, const struct behaviour *sample)
 static void report_certainty(struct learn *learn)
 {
 	struct buffer waits = BUFFER_INIT(1 << 20);
-	struct assessment assessment;
+	struct assessment assessment = { 0 };
 	char *line;
 
 	if (assess(learn->statistics, learn->model, &learn->wanted, &assessment) < 0)

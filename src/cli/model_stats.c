@@ -318,7 +318,7 @@ static int show(const char *path, const struct request *request)
 {
 	struct page page = { .lines = request->lines, .out = BUFFER_INIT(64U * 1024 * 1024) };
 	struct statistics *statistics = NULL;
-	struct assessment assessment;
+	struct assessment assessment = { 0 };
 	struct model *model = NULL;
 	struct error error = { "" };
 	int status = model_argument(path, &model);

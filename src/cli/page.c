@@ -350,7 +350,7 @@ static void add_event(struct page *page, const struct event *event, bool orphan)
 int page_line(void *to, const char *line, size_t size, bool orphan)
 {
 	struct page *page = to;
-	struct error error;
+	struct error error = { "" };
 	struct event event;
 
 	if (ndjson_read(page->reader, line, size, &event, &error)) {

@@ -246,7 +246,7 @@ static int run_live(const struct source *source, struct source_result *result, s
 
 int source_replay(const char *path, event_sink sink, void *owner, struct error *error)
 {
-	struct replay replay;
+	struct replay replay = { 0 };
 	int status = replay_file(path, sink, owner, &replay, error);
 
 	if (replay.is_cut)

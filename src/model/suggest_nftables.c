@@ -108,7 +108,7 @@ static const char *network_fault(const struct firewall *firewall, const char *na
 /* accept, connect, listen: protocol, port and network of the object. */
 static int wish_for_net(struct firewall *firewall, struct wish *wish)
 {
-	struct suggest_object object;
+	struct suggest_object object = { 0 };
 	const char *fault, *network;
 
 	suggest_split(&object, wish->behaviour->object);

@@ -322,7 +322,7 @@ int policy_load(const char *path, struct policy **out, struct error *error)
 	else
 		status = policy_parse(path, buffer_string(&text), text.size, &policy, error);
 	buffer_free(&text);
-	if (status)
+	if (!policy)
 		return status;
 	policy->path = strdup(path);
 	if (!policy->path) {

@@ -120,16 +120,16 @@ int policy_add_origin(struct policy *policy, enum origin origin, const char *val
 
 int policy_add_layer(struct policy *policy, const char *name, size_t line, size_t column)
 {
-	struct policy_layer *list = grown(policy->layers, policy->layer_count, sizeof(*list));
-	char *copy;
+	struct policy_layer *list = grown(policy->layers, policy->layer_count, sizeof(*list)), *layer;
 
 	if (!list)
 		return -ENOMEM;
 	policy->layers = list;
-	copy = strdup(name);
-	if (!copy)
+	layer = &list[policy->layer_count];
+	*layer = (struct policy_layer) { strdup(name), line, column };
+	if (!layer->name)
 		return -ENOMEM;
-	list[policy->layer_count++] = (struct policy_layer) { copy, line, column };
+	policy->layer_count++;
 	return 0;
 }
 

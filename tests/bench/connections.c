@@ -239,6 +239,7 @@ static int make(char **argv)
 	kinds = make_kinds(count);
 	write_recording(events, count, kinds, argv[3]);
 	write_truth(count, kinds, argv[4]);
+	free(kinds);
 	return 0;
 }
 

@@ -100,6 +100,9 @@ static char *read_text(const char *path)
 	return text;
 }
 
+/* U+202E, which turns round what follows it on a screen. */
+static const char turned[] = { '\xe2', '\x80', '\xae', '\0' };
+
 /* ---- changes ---- */
 
 static void a_program_that_starts_is_one_change_with_whom_it_runs_as(void **state)
@@ -421,7 +424,7 @@ static void hostile_names_do_not_leave_their_code_in_markdown(void **state)
 	/* Three backticks within, four around. */
 	assert_non_null(strstr(text, "```` /srv/```;$\\x28id\\x29,{0}]]>--> ````"));
 	assert_non_null(strstr(text, "`` /srv/`@everyone`[x]<img/src=x>|</details> ``"));
-	assert_null(strstr(text, "\xe2\x80\xae"));
+	assert_null(strstr(text, turned));
 	assert_null(strstr(text, "\xe2\x80\x8b"));
 	assert_non_null(strstr(text, "/srv/\\xe2\\x80\\xaegpj.exe\\xe2\\x80\\x8b"));
 	free(text);
@@ -445,7 +448,7 @@ static void hostile_names_are_plain_on_a_terminal(void **state)
 	char *text = hostile(&diff_as_text);
 	(void)state;
 
-	assert_null(strstr(text, "\xe2\x80\xae"));
+	assert_null(strstr(text, turned));
 	assert_non_null(strstr(text, "\\x1b[31m\\x0a#!"));
 	free(text);
 }

@@ -136,7 +136,8 @@ static void shuffle(unsigned order[EVENTS])
 	for (unsigned i = 0; i < EVENTS; i++) {
 		unsigned other = any_below(i + 1);
 
-		order[i] = order[other];
+		if (other != i)
+			order[i] = order[other];
 		order[other] = i;
 	}
 }

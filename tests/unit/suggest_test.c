@@ -135,8 +135,10 @@ static char *part(const char *text, const char *from, const char *to)
 {
 	const char *start = strstr(text, from), *end;
 
-	if (!start)
+	if (!start) {
 		fail_msg("no '%s' in:\n%s", from, text);
+		return NULL;
+	}
 	end = to ? strstr(start, to) : start + strlen(start);
 	if (!end)
 		fail_msg("no '%s' in:\n%s", to, start);
