@@ -10,30 +10,8 @@
 #include <cmocka.h>
 
 #include "judge/judge.h"
+#include "made_event.h"
 #include "model/learn.h"
-
-static struct event make_exec(uint32_t pid, enum context_kind kind, const char *name, const char *program)
-{
-	struct event event;
-
-	event_init(&event, EVENT_EXEC);
-	event.pid = pid;
-	event.start_ns = pid * 1000;
-	event.context = (struct context) { .kind = kind, .name = name, .container = "" };
-	event.program = (struct program) { .exe = program, .called = program, .script = "", .text = program };
-	event.uid = event.euid = 0;
-	event.user = event.effective_user = "root";
-	return event;
-}
-
-static struct event make_context(uint32_t pid, const char *name, const char *program)
-{
-	struct event event = make_exec(pid, CONTEXT_SERVICE, name, program);
-
-	event.kind = EVENT_CONTEXT;
-	event.context_before = (struct context) { .kind = CONTEXT_HARNESS, .name = "", .container = "" };
-	return event;
-}
 
 struct told {
 	unsigned count;
