@@ -7,12 +7,10 @@ import contextlib
 import os
 import socket
 import struct
-import time
-import unittest
 
 import tap
 import watch
-from watch import ACT, Act, Cgroup, LiveTest, Sombrero, truth
+from watch import ACT, Act, Cgroup, LiveTest, truth
 
 MPTCP = 262
 

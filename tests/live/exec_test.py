@@ -18,7 +18,7 @@ import unittest
 
 import tap
 import watch
-from watch import ACT, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, LiveTest, PYTHON, escape, truth
+from watch import ACT, CLONE_NEWNET, CLONE_NEWNS, LiveTest, PYTHON, escape, truth
 
 NOBODY = 65534
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000

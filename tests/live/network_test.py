@@ -5,7 +5,6 @@
 import os
 import socket
 import time
-import unittest
 
 import tap
 import watch

@@ -4,7 +4,6 @@
 """What is not of the scope costs nothing and shows nowhere; what is of it is told once, and for what it is."""
 
 import contextlib
-import os
 import pathlib
 import shutil
 import signal

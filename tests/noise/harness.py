@@ -17,7 +17,6 @@ import os
 import pathlib
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -27,10 +26,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "system"))
 
-from fakehost import PREFIX, SYSTEMD, Disk, FakeHost, Failed, end_with_parent, wait_for  # noqa: E402
+from fakehost import PREFIX, SYSTEMD, Disk, FakeHost, Failed, wait_for  # noqa: E402
 from simulated import Clock, Day, Rewriter, UTC  # noqa: E402
-
-SOMBRERO = pathlib.Path(os.environ.get("SOMBRERO_BUILD", ROOT / "build")) / "src" / "sombrero"
+from watching import SOMBRERO, Watching  # noqa: E402
 
 TRAINING_BEGINS = datetime.date(2027, 1, 4)
 PRODUCTION_BEGINS = datetime.date(2027, 3, 22)
@@ -134,48 +132,26 @@ def attacks():
 # ------------------------------------------------------------------------------------------------ recording
 
 
-class Recorder:
+class Recorder(Watching):
     """`sombrero watch --record` of a host from before its boot to its end. What it has to say of files is not kept: a model judges
     them later."""
 
     STATUSES = (0, 3)
+    PATIENCE = 60  # many directories are watched
 
     def __init__(self, cgroup, output, state, options=()):
-        self._output = output
+        self._ndjson = output
         self._recording = output.with_suffix(".recording")
-        self._errors = output.with_suffix(".said").open("w+")
-        self._process = subprocess.Popen([SOMBRERO, "watch", "--json", "--cgroup", str(cgroup), "--record", self._recording,
-                                          "--state", str(state), "--auth-log", "none", *options],
-                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
-                                         preexec_fn=end_with_parent)
-        try:
-            wait_for("sombrero watch to begin", lambda: "watching" in self.said() or self._process.poll() is not None, 60)
-            if self._process.poll() is not None:
-                raise Failed(f"sombrero watch did not begin: {self.said()}")
-        except BaseException:
-            self.close()
-            raise
+        super().__init__(cgroup, "--record", self._recording, "--state", state, "--auth-log", "none", *options)
 
-    def said(self):
-        return os.pread(self._errors.fileno(), 1 << 20, 0).decode(errors="backslashreplace")
-
-    def stop(self):
+    def stop(self, seconds=120):
         """Leaves the events as NDJSON."""
         time.sleep(0.3)  # the last events are on their way
-        self._process.send_signal(signal.SIGINT)
-        status = self._process.wait(120)
-        if status not in self.STATUSES or "ERROR" in self.said():
-            raise Failed(f"sombrero watch ended with {status}: {self.said()}")
-        with self._output.open("wb") as out:
+        super().stop(seconds)
+        with self._ndjson.open("wb") as out:
             subprocess.run([SOMBRERO, "watch", "--json", "--replay", self._recording], check=True, stdin=subprocess.DEVNULL,
                            stdout=out, stderr=subprocess.DEVNULL)
         self._recording.unlink()
-
-    def close(self):
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        self._errors.close()
 
 
 # ------------------------------------------------------------------------------------------------- the hosts

@@ -7,7 +7,8 @@ What is served does no harm: the programs say who they run as, and shells that c
 import contextlib
 import subprocess
 
-from harness import ADDRESS, HERE, Attack, Failed, end_with_parent
+from harness import ADDRESS, HERE, Attack, Failed  # it also finds fakehost
+from fakehost import end_with_parent
 
 INTRUDER = "203.0.113.66"
 SHELL = 4444  # its port for shells that call back

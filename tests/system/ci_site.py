@@ -5,14 +5,12 @@ CI is a container made of namespaces: root, /builds/acme/shop, the database by T
 /srv/app/releases/N, the database by a unix socket, and by TCP where reports are read.
 """
 
-import json
 import pathlib
 import shutil
 import subprocess
-import tempfile
 
 from fakehost import PLAIN, SYSTEMD, FakeHost, wait_for
-from watching import SOMBRERO, Watching
+from watching import SOMBRERO
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 CI = SOURCE / "packaging" / "ci"

@@ -4,7 +4,6 @@
 """docs/ci.md, done: the sample shop is learned where CI tests it, by the steps that the CI systems have, and watched where production
 runs it, which differs in user, directory and database. Then it is released five times."""
 
-import json
 import pathlib
 import re
 import subprocess
@@ -13,9 +12,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import tap
-import ci_site
 from ci_site import CHECKOUT, CI, FIRST, RELEASES, Production, Runner
-from fakehost import FakeHost, SYSTEMD, wait_for
 from watching import SOMBRERO, Watching
 
 LEARN = "--job=report.py"
@@ -187,7 +184,6 @@ class Pipeline(unittest.TestCase):
         try:
             host.boot()
             host.use(release)
-            wait_for("the events of the last act", lambda: True)
             return [finding for finding in watch.stop() if "context" in finding]
         finally:
             watch.close()

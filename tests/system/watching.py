@@ -3,19 +3,22 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import tempfile
 
 from fakehost import Failed, end_with_parent, wait_for
 
-SOMBRERO = os.path.join(os.environ.get("SOMBRERO_BUILD", "build"), "src", "sombrero")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SOMBRERO = os.path.join(os.environ.get("SOMBRERO_BUILD", ROOT / "build"), "src", "sombrero")
 
 
 class Watching:
     """Watches from its making to stop(); what happens between the two is in `events`."""
 
     STATUSES = (0,)  # how it may end
+    PATIENCE = 20  # seconds, until it watches
 
     def __init__(self, cgroup, *options):
         self.events = []
@@ -25,7 +28,8 @@ class Watching:
                                          stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._errors,
                                          preexec_fn=end_with_parent)
         try:
-            wait_for("sombrero watch to begin", lambda: "watching" in self.said() or self._process.poll() is not None)
+            wait_for("sombrero watch to begin", lambda: "watching" in self.said() or self._process.poll() is not None,
+                     self.PATIENCE)
             if self._process.poll() is not None:
                 raise Failed(f"sombrero watch did not begin: {self.said()}")
         except BaseException:

@@ -10,7 +10,6 @@ import pathlib
 import subprocess
 import sys
 import textwrap
-import time
 import unittest
 
 import tap

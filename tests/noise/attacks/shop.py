@@ -11,7 +11,8 @@ import sys
 import time
 import urllib.parse
 
-from harness import ADDRESS, Attack, end_with_parent
+from harness import ADDRESS, Attack
+from fakehost import end_with_parent
 
 OUTSIDE = "203.0.113.7"
 PAYLOAD = "id >/dev/null\n"

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """PostgreSQL with WAL archiving, nightly dumps, weekly base backups, vacuum and a restore that is tried."""
 
-import subprocess
 
 from harness import ADDRESS, FAKETIME, Workload
 

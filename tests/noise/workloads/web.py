@@ -2,7 +2,6 @@
 """nginx, php-fpm and mariadb with a small application: logins, uploads with thumbnails, mail, nightly work."""
 
 import base64
-import subprocess
 
 from harness import ADDRESS, FAKETIME, Workload
 
