@@ -14,6 +14,7 @@ import tap
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "noise"))
 
 import growth  # noqa: E402
+import harness  # noqa: E402
 import judging  # noqa: E402
 import simulated  # noqa: E402
 
@@ -95,6 +96,18 @@ class Counting(unittest.TestCase):
     def test_low_and_what_stands_beneath_another_does_not_count(self):
         findings = [finding("a", "exec /x", "low"), finding("a", "exec /y", "informational"), finding("a", "exec /z", kind="beneath")]
         self.assertEqual(judging.Count.of(findings, hosts=1, weeks=1).each_host, 0)
+
+
+class Scripts(unittest.TestCase):
+    def test_each_attack_happens_in_a_workload_that_there_is(self):
+        workloads, attacks = harness.workloads(), harness.attacks()
+        self.assertGreater(len(workloads), 8)
+        self.assertEqual({attack.workload for attack in attacks.values()} - set(workloads), set())
+
+    def test_each_attack_has_a_twin(self):
+        for attack in harness.attacks().values():
+            for part in ("attack", "twin"):
+                self.assertIsNot(getattr(attack, part), getattr(harness.Attack, part), attack.name)
 
 
 class Growth(unittest.TestCase):

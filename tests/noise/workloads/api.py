@@ -3,7 +3,8 @@
 
 import subprocess
 
-from harness import ADDRESS, Workload, end_with_parent
+from harness import ADDRESS, Workload
+from fakehost import end_with_parent
 
 PARTNER = "203.0.113.80"
 
