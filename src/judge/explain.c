@@ -289,6 +289,7 @@ static void add_remedy(struct buffer *out, const struct finding *finding, const 
 	static const char *const reasons[FINDING_KIND_COUNT] = {
 		[FINDING_BEHAVIOUR] = "the model has no such line for this context\n",
 		[FINDING_CONTEXT] = "the model does not know this context at all\n",
+		[FINDING_BENEATH] = "the model does not know what it belongs to, told before\n",
 		[FINDING_FLOOD] =
 			"this program has done too many new things of that kind: from here on they are counted\n",
 	};
@@ -320,7 +321,8 @@ void finding_explain(struct buffer *out, const struct finding *finding, const ch
 	buffer_text(out, ": ");
 	add_deed(out, finding);
 	buffer_byte(out, '\n');
-	if (finding->kind == FINDING_BENEATH)
+	/* Beneath what a person looks at anyway a line is enough, unless it is worse than news of a new context mostly are. */
+	if (finding->kind == FINDING_BENEATH && finding->verdict.severity < SEVERITY_HIGH)
 		return;
 	add_consequence(out, finding);
 	explain_actor(out, event);

@@ -340,14 +340,20 @@ static void news_is_told_once_with_what_would_make_it_normal(void **state)
 static void an_unknown_context_is_one_finding_with_the_rest_beneath(void **state)
 {
 	const struct event events[] = { make_exec(9, CONTEXT_SERVICE, "miner", "/tmp/x"),
+					make_exec(10, CONTEXT_SERVICE, "miner", "/usr/bin/tail"),
 					make_listen(9, CONTEXT_SERVICE, "miner", "/tmp/x", 4444) };
 	struct told told;
 
 	(void)state;
-	judge_each(events, 2, &told);
-	assert_int_equal(told.count, 2);
+	judge_each(events, 3, &told);
+	assert_int_equal(told.count, 3);
 	assert_int_equal(told.kind[0], FINDING_CONTEXT);
 	assert_int_equal(told.kind[1], FINDING_BENEATH);
+	assert_int_equal(told.kind[2], FINDING_BENEATH);
+	/* one line, but for what is high: then a person needs to know who and where */
+	assert_ptr_equal(strchr(told.text[1], '\n'), strrchr(told.text[1], '\n'));
+	assert_non_null(strstr(told.text[2], "  process   9 /tmp/x"));
+	assert_non_null(strstr(told.text[2], "told before\n"));
 }
 
 static void what_a_new_program_does_is_beneath_its_start_unless_it_matters(void **state)
