@@ -3,6 +3,8 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#include <stdint.h>
+
 /* Exit statuses. */
 #define EXIT_CLEAN     0
 #define EXIT_FAILED    1 /* something went wrong on the way */
@@ -31,6 +33,9 @@ void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says that the command line is wrong and where help is; returns EXIT_USAGE. */
 int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* UTC, in nanoseconds since 1970. */
+uint64_t now_ns(void);
 
 /* "10s", "5m", "2h", "1d" or a bare number of seconds, into milliseconds. 0, or -EINVAL. */
 int parse_duration(const char *text, long long *milliseconds);

@@ -187,14 +187,6 @@ static int take(void *owner, const struct event *event)
 	return status ? status : learner_event(learn->learner, event);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 static void ready(void *owner, struct sensor *sensor)
 {
 	struct learn *learn = owner;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/command.h"
 
@@ -63,6 +64,14 @@ int usage_error(const struct command *command, const char *format, ...)
 	va_end(arguments);
 	(void)fprintf(stderr, "\nTry: sombrero %s --help\n", command->name);
 	return EXIT_USAGE;
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 int parse_duration(const char *text, long long *milliseconds)

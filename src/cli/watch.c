@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -162,13 +161,10 @@ static int settled(void *owner)
 {
 	struct watch *watch = owner;
 	int status = recorder_flush(&watch->recorder);
-	struct timespec now;
 
 	/* That nothing happens any more is news of a runaway, too. */
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	if (!status && watch->runaways)
-		status = runaways_clock(watch->runaways,
-					(uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
+		status = runaways_clock(watch->runaways, now_ns());
 	return status ? status : files_settle(&watch->files, false);
 }
 
