@@ -13,6 +13,8 @@
 #define SECOND_NS UINT64_C(1000000000)
 /* So long a login waits for who it is. journald tells its readers a quarter of a second late, more when there is much to do. */
 #define WAIT_NS (2 * SECOND_NS)
+/* At the end nobody comes back for what journald has not told yet. */
+#define LAST_WAIT_NS (SECOND_NS / 2)
 /* One that is older than the sensor: the log has to be found and read first. */
 #define WAIT_EXISTING_NS (3 * SECOND_NS)
 #define LOOK_FOR_LOG_NS  SECOND_NS
@@ -493,10 +495,30 @@ static void look_for_log(struct sensor *sensor, uint64_t now)
 	(void)authlog_source_open(watch->auth_log, contexts_home_root(&sensor->contexts, root), &watch->source);
 }
 
+/* Of whom the log will say who they are. */
+static bool is_any_unnamed(const struct sensor *sensor)
+{
+	const struct logins *logins = &sensor->contexts.logins;
+
+	for (size_t i = 0; sensor->login_watch->source && i < logins->count; i++) {
+		if (!logins->all[i]->is_settled && !logins->all[i]->named_ns &&
+		    !strcmp(logins->all[i]->service, "sshd"))
+			return true;
+	}
+	return false;
+}
+
 void login_watch_settle(struct sensor *sensor)
 {
+	static const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
 	struct logins *logins = &sensor->contexts.logins;
+	uint64_t end = boot_ns() + LAST_WAIT_NS;
 
+	login_watch_poll(sensor, false);
+	while (is_any_unnamed(sensor) && boot_ns() < end) {
+		(void)nanosleep(&pause, NULL);
+		login_watch_poll(sensor, false);
+	}
 	for (size_t i = 0; i < logins->count; i++)
 		watch_begin(sensor, logins->all[i], sensor->login_watch->now_ns, true);
 }

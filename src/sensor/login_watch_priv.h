@@ -22,7 +22,7 @@ void login_watch_free(struct login_watch *watch);
 /* What has come in since, and whose time has come. `at_end`: nothing more will come, so nothing is waited for. */
 void login_watch_poll(struct sensor *sensor, bool at_end);
 
-/* Nothing more is waited for to know who it is. */
+/* At the end: half a second is waited for what the log says of logins that have just begun, and no longer. */
 void login_watch_settle(struct sensor *sensor);
 
 /* Somebody has connected to `process`. */

@@ -533,7 +533,6 @@ int sensor_drain(struct sensor *sensor)
 	/* As many rounds as it takes to empty a full ring of the smallest records; who floods it may be late. */
 	for (int round = 0; round < 64 && taken == KERNEL_RECORDS_AT_ONCE; round++)
 		taken = kernel_consume(sensor->kernel, 0);
-	login_watch_poll(sensor, false);
 	login_watch_settle(sensor);
 	if (sensor->files && taken >= 0 && !sensor->sink_status)
 		taken = files_poll(sensor->files, true);
